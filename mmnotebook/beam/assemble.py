@@ -15,11 +15,11 @@ from mmnotebook.beam.lowering.step import Arms
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.beam.streaming import windowed_blocks
 from mmnotebook.elements import pickling
-from mmnotebook.fingerprint.identity import one_look
+from mmnotebook.fingerprint.identity import scan_modules_once
 from mmnotebook.graph.graph import Node
 
 
-@one_look()
+@scan_modules_once()
 def assemble(
     prepared: Prepared,
     pipeline: beam.Pipeline,
@@ -35,13 +35,13 @@ def assemble(
     Parameters
     ----------
     stored
-        The nodes whose blocks are read in place of being computed.
+        The nodes whose blocks are read instead of computed.
     wanted
         The nodes whose blocks are returned; those of other nodes are read where needed.
     keys
-        The identity under which a loaded model stays loaded, by its name.
+        The key under which a loaded model is kept, by model name.
     reuses
-        The known outputs of nodes that are computed, by name.
+        The stored outputs of single elements of nodes that are computed, by node name.
     lean
         True for a run in this process: a kind's second lowering is used if it has one.
 
@@ -58,7 +58,7 @@ def assemble(
 
 
 class _Assembly:
-    """The transforms so far, by node; each one requests those above it."""
+    """Builds the transforms of nodes on request, each after the transforms of its inputs."""
 
     def __init__(
         self,

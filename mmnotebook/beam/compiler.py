@@ -120,7 +120,7 @@ def compile_graph(
     -------
     Compiled
         A mapping by node name of PCollections of (key, value). A key has the element's `id`, the
-        `origin` that the id comes from, and what was chosen for it: the `branch` of a split or
+        `origin` that the id comes from, and what steps chose for it: the `branch` of a split or
         switch, the `key` of a model per key, the `model` of a cascade. The mapping's `failed` is a
         PCollection with a `Failure` for each element that failed in any node.
 

@@ -1,7 +1,7 @@
 """The in-process run: Beam's FnApiRunner with a step that stores each node.
 
-InteractiveRunner serializes a pipeline about 16 times and adds two steps for each PCollection that
-it keeps, which would be most of the fixed cost of a run.
+InteractiveRunner is not used here: it serializes a pipeline about 16 times and adds two steps for
+each cached PCollection, which would be most of the fixed cost of a run.
 """
 
 from __future__ import annotations
@@ -36,6 +36,6 @@ class InProcessPipeline:
         return result.metrics
 
     def stores(self, step: str) -> str | None:
-        """Return the node that a step of the pipeline, by its label, only stores."""
+        """Return the node that the step with this label stores; None for other steps."""
         name, found, _ = step.partition(_STORE)
         return name if found and name in self._folders else None

@@ -16,14 +16,14 @@ from mmnotebook.beam.options import as_options
 from mmnotebook.compat import beam as compat
 from mmnotebook.notebook_state import shell
 
-# The environment keeps every dict that it watches. It watches this one, once, and reads its current
-# content each time.
+# The environment never forgets a dict that it watches. So it watches only this dict, and reads the
+# current content each time.
 _OURS = ("mmnotebook, no PCollection", object())
 _watched: dict[str, Any] = dict([_OURS])
 
 
 class InteractivePipeline:
-    """A pipeline on InteractiveRunner above a runner, which keeps nodes in folders."""
+    """A pipeline on InteractiveRunner with an underlying runner; nodes are stored in folders."""
 
     def __init__(self, runner: Any, options: Any, folders: Mapping[str, Path], run_id: str) -> None:
         self.pipeline = beam.Pipeline(
@@ -41,24 +41,24 @@ class InteractivePipeline:
             with _watching(blocks):
                 result = self.pipeline.run()
                 result.wait_until_finish()
-            # The interactive result has no metrics of its own.
+            # The interactive result has no metrics.
             return compat.result_below(result).metrics  # type: ignore[no-any-return]
         finally:
             compat.leave(env, self.pipeline)
 
     def stores(self, step: str) -> str | None:
-        """Return the node that a step of the pipeline, by its label, only stores."""
+        """Return the node that the step with this label stores; None for other steps."""
         return self._cache.name_in(step)
 
 
 @contextlib.contextmanager
 def _watching(watched: Mapping[str, Any]) -> Iterator[None]:
-    """Make runs keep these PCollections under these names, in this block."""
+    """Watch these PCollections under these names in this block, so that runs cache them."""
     _watched.update(watched)
     try:
         yield
     finally:
-        # An interrupted run may end long after the next one has begun.
+        # An interrupted run may end long after the next one has started.
         for name, pcoll in watched.items():
             if _watched.get(name) is pcoll:
                 del _watched[name]
@@ -67,15 +67,15 @@ def _watching(watched: Mapping[str, Any]) -> Iterator[None]:
 def prepare() -> None:
     """Create Beam's environment; call this in the cell's thread, where its output can be caught.
 
-    Any Beam pipeline in a notebook creates it, and so puts scripts from a CDN into the output of
-    the first cell that does.
+    Otherwise the first Beam pipeline in a notebook creates it, and this adds scripts from a CDN to
+    the output of that cell.
     """
     with quiet_beam.quiet(), _hidden_display():
         _environment()
 
 
 def _environment() -> Any:
-    """Return Beam's environment; it may be a new one, or have forgotten what it watched."""
+    """Return Beam's environment, and make it watch our dict, also after a reset."""
     env = compat.environment()
     compat.watch(env, _OURS, _watched)
     return env

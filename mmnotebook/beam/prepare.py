@@ -16,7 +16,7 @@ from mmnotebook.elements import pickling
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.elements import Select
 from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest, one_line, shown
-from mmnotebook.fingerprint.identity import one_look
+from mmnotebook.fingerprint.identity import scan_modules_once
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, how_to_bind, notebook_names
@@ -46,7 +46,7 @@ class Prepared:
     functions
         By function name.
     carried
-        The fields of sources that travel with an element, for a later `by=`.
+        The fields of sources that elements keep, for a later `by=`.
     recordings
         The recording of each source node that is a Beam transform and is recorded; `objects` has
         its elements too.
@@ -55,11 +55,11 @@ class Prepared:
     refreshed
         The model of a newer file that replaces the registered one, by node.
     said
-        A note for the user about a node, as half a sentence, by node.
+        A note for the user about a node, by node; a phrase, not a sentence.
     decisions
-        What the lowering of each node decided before the run, by node.
+        What the lowering of a node decided before the run, by node.
     codes
-        The code of kinds that other packages bring, of both lowerings, by node.
+        The code of both lowerings of a step kind from another package, by node.
     watch_every
         Seconds between checks for newer models, if a stream watches for them.
     limit
@@ -93,7 +93,7 @@ class Prepared:
         keys: Mapping[str, str | None] | None = None,
         reuse: Reuse | None = None,
     ) -> BoundStep:
-        """Return a node with all that its lowering needs."""
+        """Return a node with all objects that its lowering needs."""
         models, known = self.models, dict(keys or {})
         if node.name in self.refreshed:
             newer = self.refreshed[node.name]
@@ -116,13 +116,13 @@ class Prepared:
         )
 
     def totals(self) -> dict[str, int]:
-        """Return the number of each source's elements, by node, if it is known beforehand."""
+        """Return the number of elements of each source, by node, where known before the run."""
         counts = {name: plan.count for name, plan in self.plans.items()}
         known = {name: count for name, count in counts.items() if count is not None}
         return {**known, **{name: sum(map(len, made)) for name, made in self.objects.items()}}
 
     def most(self) -> dict[str, int]:
-        """Return the greatest number of elements that can reach each node, if that is known."""
+        """Return the maximum number of elements that can reach each node, where known."""
         totals = self.totals()
         most: dict[str, int | None] = {}
         for node in self.graph.order():
@@ -137,12 +137,12 @@ class Prepared:
 
 
 def prepare(graph: Graph, limit: int | None = None, record: Record | None = None) -> Prepared:
-    """Check a graph, look up its names and read its sources' beginnings.
+    """Check a graph, look up its names, and open its sources.
 
     Parameters
     ----------
     record
-        Records a Beam transform that is a source; None leaves that to the pipeline.
+        Records a Beam transform that is a source; if None, the pipeline reads the transform.
     """
     check_graph(graph)
     graph.validate()
@@ -237,7 +237,7 @@ def _check_not_empty(graph: Graph) -> None:
         raise GraphError([Problem("the graph is empty")], remedy="data | model")
 
 
-@one_look()
+@scan_modules_once()
 def _models(graph: Graph) -> dict[str, ModelSpec]:
     wanted = dict.fromkeys(name for node in graph for name in node.models)
     missing = [name for name in wanted if name not in registry]
@@ -321,7 +321,7 @@ def _reads(
 def _sources(
     graph: Graph, values: Mapping[str, Any], limit: int | None, record: Record | None
 ) -> _Sources:
-    """Open the sources, as far as that happens before the run."""
+    """List files, read notebook data, and record Beam transforms if a recorder is passed."""
     found = _Sources()
     for node in graph:
         if node.inputs:

@@ -126,11 +126,11 @@ class Block:
             taken(self.fields),
         )
 
-    def giving(self, values: Sequence[Any], failed: Iterable[Failure] = ()) -> Block:
+    def with_values(self, values: Sequence[Any], failed: Iterable[Failure] = ()) -> Block:
         """Return the same elements with these values, one per element."""
         return replace(self, values=pack(values), failed=list(failed), made_of=None)
 
-    def choosing(
+    def with_choices(
         self,
         *,
         branches: list[str | None] | None = None,

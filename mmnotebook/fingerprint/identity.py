@@ -9,7 +9,7 @@ from typing import Any
 
 from mmnotebook.fingerprint import declared
 from mmnotebook.fingerprint.impure import FILES, NETWORK
-from mmnotebook.fingerprint.patches import one_look
+from mmnotebook.fingerprint.patches import scan_modules_once
 from mmnotebook.fingerprint.unknowable import Unknowable
 from mmnotebook.fingerprint.walk import (
     Deferred,
@@ -37,7 +37,7 @@ __all__ = [
     "identities",
     "identity",
     "of_node",
-    "one_look",
+    "scan_modules_once",
 ]
 
 FORMAT = "mmnotebook 8"
@@ -167,8 +167,8 @@ def of_node(node: Node, behind: Behind, found: Mapping[str, Identity]) -> Identi
     above = next((wire.node for wire in node.inputs if found[wire.node].digest is None), None)
     if not reason and above is not None:
         reason = found[above].reason
-        if ABOVE not in reason:
-            reason = f"{above}{ABOVE}{reason}"
+        if not reason.startswith(UPSTREAM):
+            reason = f"{UPSTREAM}{above!r}: {reason}"
     known = None if reason else digest((FORMAT, tuple(parts.values())))
     runs = [one for name, one in own.items() if not name.startswith("data ")]
     return Identity(
@@ -181,8 +181,8 @@ def of_node(node: Node, behind: Behind, found: Mapping[str, Identity]) -> Identi
     )
 
 
-ABOVE = " above it: "
-"""The text between a node and the reason why it cannot be fingerprinted, for later nodes."""
+UPSTREAM = "upstream node "
+"""The beginning of the reason of a node that an upstream node makes not cacheable."""
 
 
 def _step(node: Node) -> str:

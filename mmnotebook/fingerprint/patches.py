@@ -44,7 +44,7 @@ _pass = _Pass()
 
 
 @contextlib.contextmanager
-def one_look() -> Iterator[None]:
+def scan_modules_once() -> Iterator[None]:
     """Search each module only once inside this block, in which no code of the user may run."""
     if _pass.found is not None:
         yield

@@ -49,14 +49,14 @@ class Committer:
         self._partly: set[str] = set()
         self._lock = threading.Lock()
 
-    @fingerprint.one_look()
+    @fingerprint.scan_modules_once()
     def store_finished(self) -> None:
         """Store the nodes that are finished."""
         with self._lock:
             for name in [name for name in self.plan.drafts if self._is_over(name)]:
                 self._commit(name, self.live.counters, self.live.values)
 
-    @fingerprint.one_look()
+    @fingerprint.scan_modules_once()
     def store_all(self, counters: Counters, values: Values) -> None:
         """Store every node, after the run succeeded."""
         with self._lock:
@@ -75,8 +75,8 @@ class Committer:
                 node=name,
             )
 
-    def give_up(self) -> None:
-        """Remove the unfinished output of nodes that are not stored, whatever refers to the run."""
+    def discard_unfinished(self) -> None:
+        """Remove the unfinished output of nodes that are not stored."""
         with self._lock:
             for name, draft in self.plan.drafts.items():
                 if self.live.stopped and self.live.cause is None:
@@ -86,7 +86,7 @@ class Committer:
             self.plan.drafts.clear()
 
     def _keep_costly(self, name: str, draft: Draft) -> None:
-        """Keep the predictions of a costly model up to the run's cancellation."""
+        """Store the predictions that an expensive model made before the run was stopped."""
         node, before = self.plan.prepared.graph[name], self.plan.answered.get(name)
         whole = measures.measured(node, self.live.counters, self.live.values)
         how = incremental.how(node, self.plan.prepared, whole, before)
@@ -101,7 +101,7 @@ class Committer:
         meta = {**whole.meta(name), "seen": seen.meta(), incremental.META: how}
         draft.commit(meta, own=before.own, identity=f"unfinished-{uuid.uuid4().hex}").let_go()
 
-    def take_made(self) -> list[str]:
+    def newly_stored(self) -> list[str]:
         """Return the names of the nodes that were stored since the last call."""
         with self._lock:
             new = [name for name in self.made if name not in self._taken]
@@ -114,7 +114,7 @@ class Committer:
         whole = measures.measured(node, counters, values)
         for model, measure in whole.models.items():
             if measure.not_finite:
-                self.live.warn(name, model, ModelWarning, _odd(model, measure))
+                self.live.warn(name, model, ModelWarning, _not_finite_warning(model, measure))
         warned = tuple(one for _, one in self.live.warnings(name))
         whole = replace(whole, warned=warned)
         is_here = counters is self.live.counters
@@ -141,7 +141,7 @@ class Committer:
             identity=self._stored_as(name, partly and lasting),
         )
         if before is not None:
-            self._tell_known(name, before, counts, partly)
+            self._report_reuse(name, before, counts, partly)
         del plan.drafts[name]
         self.made[name] = None
         plan.entries[name] = entry
@@ -151,10 +151,10 @@ class Committer:
         one = self.plan.identities[name]
         return incremental.partial(one) if partly else one.digest
 
-    def _tell_known(
+    def _report_reuse(
         self, name: str, before: Answered, counts: Mapping[str, int], partly: bool
     ) -> None:
-        """Report how much of a node was known; discard what was stored of it in part."""
+        """Add the number of reused outputs to `why`; remove an obsolete partial entry."""
         again = incremental.partly(before, self.plan.identities[name])
         known = counts.get(REUSED, 0)
         rest = counts.get("elements_in", 0) - known
@@ -165,10 +165,10 @@ class Committer:
     def _seen(
         self, name: str, whole: Measured, reused: Sequence[Entry], is_here: bool
     ) -> tuple[Seen, str]:
-        """Return what a node was seen to depend on, and why no other run may reuse it, or ""."""
+        """Return the observed dependencies of a node, and why no other run may reuse it, or ""."""
         plan = self.plan
         node = plan.prepared.graph[name]
-        # By now, the nodes above were seen, too.
+        # By now, the dependencies of upstream nodes are known too.
         one = fingerprint.of_node(node, plan.behind, plan.identities)
         seen, reason = outcome.NOTHING, one.reason
         if one.digest is not None:
@@ -185,7 +185,7 @@ class Committer:
 
     def _reason(self, name: str, one: Identity) -> str:
         """Return which dependency of a node changed during the run, so it is not cached, or ""."""
-        if name in self.files:  # they may have been written during the run
+        if name in self.files:  # the files may have been changed during the run
             now = identities.files(self.files[name]).digest
             return "" if now in one.parts.values() else "its files changed while they were read"
         changed = [part for part, now in self._now(name).items() if one.parts[part] != now.digest]
@@ -211,7 +211,7 @@ class Committer:
         return used
 
     def _is_over(self, name: str) -> bool:
-        """Return whether a node is complete and on disk; False if this process cannot see that."""
+        """Return whether a node is complete and on disk; False if this process cannot know that."""
         plan, tally = self.plan, self.live.tallies[name]
         node = plan.prepared.graph[name]
         if name not in plan.drafts:
@@ -239,7 +239,7 @@ def _differing(whole: Measured) -> str:
     return f"model {differs[0]!r} returns different outputs when called again" if differs else ""
 
 
-def _odd(model: str, measure: ModelMeasure) -> str:
+def _not_finite_warning(model: str, measure: ModelMeasure) -> str:
     return (
         f"model {model!r}: {measure.not_finite:,} of {measure.predictions:,} predictions are "
         "NaN or infinity, contain them or are computed from them; "

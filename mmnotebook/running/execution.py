@@ -48,9 +48,9 @@ class Execution:
     Attributes
     ----------
     caller
-        The settings under which it runs: those of the thread that started it.
+        The settings of the thread that started the run; the run uses them.
     live
-        The state of the run that its steps share.
+        The run state, which all steps share.
     over
         Set when there is a result or an error.
     result, error
@@ -79,7 +79,7 @@ class Execution:
         self.over = threading.Event()
         self.result: Result | None = None
         self.error: BaseException | None = None
-        # Events are queued from any thread, and delivered by the thread that watches.
+        # Any thread queues events; only the thread that calls `watch` delivers them.
         self._events: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
         self._is_checked = False
         self._differed: dict[str, str] = {}
@@ -101,15 +101,15 @@ class Execution:
             try:
                 return plan(self.prepared, self.store, fresh=self.fresh)
             except StorageError as error:
-                if not self._heals(error):
+                if not self._can_retry(error):
                     raise
         return plan(self.prepared, self.store, fresh=self.fresh)
 
-    def _heals(self, error: StorageError | ModelChanged) -> bool:
+    def _can_retry(self, error: StorageError | ModelChanged) -> bool:
         """Return whether the run can start again after this error.
 
         Damaged and missing entries are computed again, entries that cannot be stored are kept
-        aside, and a model that changed is read again.
+        outside of the cache, and a model that changed is read again.
         """
         if isinstance(error, ModelChanged):
             self.prepared = renewed(self.prepared)
@@ -131,7 +131,7 @@ class Execution:
         return True
 
     def run(self, runner: Any, options: Any, ending: Callable[[], None] = _nothing) -> None:
-        """Run until there is a result or an error, and call `ending` before the run is cleared."""
+        """Run until there is a result or an error; call `ending` before the run is removed."""
         loaded_models.on_event.append(self._events.put)
         try:
             with quiet_beam.quiet(), warning_counts.counted():
@@ -141,13 +141,13 @@ class Execution:
         finally:
             ending()
             loaded_models.on_event.remove(self._events.put)
-            self.finishing.give_up()
+            self.finishing.discard_unfinished()
             self.over.set()
 
     def _attempts(self, runner: Any, options: Any) -> Result:
         for attempt in range(ATTEMPTS):
             try:
-                self._tell_start()
+                self._send_start()
                 self._check_stored()
                 if self.plan.drafts:
                     failures.check_stored(self.graph, self.plan, self.max_failed)
@@ -157,9 +157,9 @@ class Execution:
                 break
             except (StorageError, ModelChanged) as error:
                 cancelled = self.live.stopped and self.live.cause is None
-                if attempt + 1 == ATTEMPTS or cancelled or not self._heals(error):
+                if attempt + 1 == ATTEMPTS or cancelled or not self._can_retry(error):
                     raise
-                self.finishing.give_up()
+                self.finishing.discard_unfinished()
                 self._begin()
         spot_checks.learn(self.plan, self._making)
         result = self._collect()
@@ -168,7 +168,7 @@ class Execution:
         return result
 
     def _check_stored(self) -> None:
-        """Check a few elements of what is read from the cache, once in a run."""
+        """Recompute and compare a few cached elements, once per run."""
         if self._is_checked:
             return
         self._is_checked = True
@@ -176,7 +176,7 @@ class Execution:
         if self._differed:
             self._making = tuple(self.plan.drafts)
             self.live.records = self.plan.records()
-            self._tell_start()
+            self._send_start()
 
     def _run_missing(self, runner: Any, options: Any) -> None:
         storage.session_folder()  # removes the files of killed processes
@@ -228,7 +228,7 @@ class Execution:
             raise failures.unexpected(error, self.graph, stores, self.live) from error
 
     def watch(self, seconds: float) -> bool:
-        """Wait, store and report what is finished, and return whether the run is over."""
+        """Wait, store and report finished nodes, and return whether the run is over."""
         over = self.over.wait(seconds)
         if not over:
             counts = self.counts()
@@ -238,8 +238,8 @@ class Execution:
                     self._events.put(events.NodeStarted(count.node))
             self._events.put(events.RunProgressed(counts))
             self._store_finished()
-        self._tell_finished()
-        self._drain()
+        self._send_finished()
+        self._deliver_events()
         return over
 
     def _store_finished(self) -> None:
@@ -247,33 +247,33 @@ class Execution:
         try:
             finishing.store_finished()
         except MMError as error:
-            # This ends the attempt: later nodes could not be stored either.
+            # This stops the attempt, because later nodes could not be stored either.
             live.stop(error)
 
     def end(self, state: str) -> None:
-        """Send the last event, that the run is over."""
+        """Send the last event, `RunFinished`."""
         said, node = None, None
         if state == "failed" and self.error is not None:
             said, node = failures.said(self.error), getattr(self.error, "node", None)
         for line in warning_counts.lines(one for _, one in self.live.warnings()):
             self._events.put(events.Noted(line))
         self._events.put(events.RunFinished(state, self.counts(), said, node))
-        self._drain()
+        self._deliver_events()
 
     def warn(self) -> None:
-        """Issue warnings about what the result cannot show."""
+        """Issue the warnings of the run."""
         for node, what in self._differed.items():
             warnings.warn(spot_checks.said(node, what), CacheWarning, stacklevel=5)
-        with suppress(MMError, OSError):  # entries may be gone by now
+        with suppress(MMError, OSError):  # entries may have been removed by now
             for text in verdicts.warnings(self.prepared, self.plan.entries, self.live.tallies):
                 warnings.warn(text, stacklevel=5)
 
-    def _tell_finished(self) -> None:
-        for name in self.finishing.take_made():
+    def _send_finished(self) -> None:
+        for name in self.finishing.newly_stored():
             tally = self.live.tallies[name]
             self._events.put(events.NodeFinished(name, tally.elements_out, tally.failed))
 
-    def _drain(self) -> None:
+    def _deliver_events(self) -> None:
         while not self._events.empty():
             event = self._events.get()
             for subscriber in tuple(self.subscribers):
@@ -292,7 +292,7 @@ class Execution:
             for name, tally in tallies
         )
 
-    def _tell_start(self) -> None:
+    def _send_start(self) -> None:
         totals, wires = self.prepared.totals(), follows(self.prepared.graph)
         self._events.put(events.RunStarted(self.order, totals, wires))
         for name, measured in self.plan.measured.items():

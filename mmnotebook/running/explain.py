@@ -23,8 +23,8 @@ class Explanation:
     Attributes
     ----------
     table
-        A row per node, in graph order. Columns: node, kind; lowering ("blocks" or "beam"), group
-        and max_models of a model per key, missing for other steps; reason, how it runs and why.
+        A row per node, in graph order. Columns: node; kind; lowering ("blocks" or "beam"), group
+        and max_models, for a model per key only; reason: how the node runs, and why.
 
     See Also
     --------
@@ -73,13 +73,14 @@ def explain(graph: Graph) -> Explanation:
     Returns
     -------
     Explanation
-        For a model per key the lowering and the grouping, with the numbers behind the choice: how
-        many loads and calls of models the keys of the source's first elements would take.
+        A row per node. For a model per key, this includes the chosen lowering and grouping, and
+        the estimated numbers of model loads and model calls on which the choice is based. They are
+        estimated from the keys of the source's first elements.
 
     Raises
     ------
     GraphError, ModelError, RunError
-        As for a run: if the graph is not valid, or a name is unknown.
+        If the graph is not valid, or a name is unknown; a run raises the same errors.
 
     See Also
     --------
@@ -109,7 +110,7 @@ def _row(node: Node, prepared: Prepared) -> dict[str, Any]:
     row: dict[str, Any] = {"node": node.name, "kind": node.kind, "lowering": None, "group": None}
     row["reason"] = _reason(node, prepared)
     decision = prepared.decisions.get(node.name)
-    if not isinstance(decision, Decision):  # a kind of another package may decide something else
+    if not isinstance(decision, Decision):  # a step kind of another package may use another class
         return {**row, "max_models": None}
     return {
         **row,

@@ -28,7 +28,7 @@ _WHILE = re.compile(r"\[while running '(.*?)'\]")
 _LABEL = " [while running "
 _TRACE = "Traceback (most recent call last)"
 _MISREAD = {"AttributeError", "IndexError", "KeyError", "TypeError"}
-"""The errors of a function that reads a row as a record."""
+"""Errors that a function raises if it reads a row as a record."""
 
 
 def check(result: Result, prepared: Prepared, max_failed: float) -> None:
@@ -42,7 +42,7 @@ def check(result: Result, prepared: Prepared, max_failed: float) -> None:
 
 
 def check_stored(graph: Graph, plan: Plan, max_failed: float) -> None:
-    """Raise if more than `max_failed` of a stored node's elements failed, before it is used."""
+    """Raise if more than `max_failed` of a cached node's elements failed, before it is used."""
     for name, one in plan.measured.items():
         if (count := _exceeds(one.node, max_failed)) is not None:
             failures = list(StoredElements(plan.entries).failures([name]))
@@ -51,7 +51,7 @@ def check_stored(graph: Graph, plan: Plan, max_failed: float) -> None:
 
 
 def _exceeds(measure: NodeMeasure, max_failed: float) -> str | None:
-    """Return how many of a node's elements failed if these are too many, else None."""
+    """Return how many of a node's elements failed if they are too many, else None."""
     if measure.elements_in is None:
         seen = measure.failed + (measure.elements_out or 0)
     else:
@@ -77,7 +77,7 @@ def _too_many(
     failures: Sequence[Failure],
     result: Result | None = None,
 ) -> RunError:
-    """Return the error of a node of which too many elements failed, with the causes."""
+    """Return the error of a node with too many failed elements, with the causes."""
     models = ", ".join(graph[name].models)
     by = f" (model {models})" if models else ""
     all_of_them = len(failures) == sum(cause.count for cause in found)
@@ -114,11 +114,11 @@ def _of_row(node: Node, found: Sequence[Cause]) -> str | None:
 
 
 Stores = Callable[[str], str | None]
-"""Returns the node that a step of the pipeline, by its label, only stores."""
+"""Returns the node that a pipeline step stores, from the step's label; None for other steps."""
 
 
 def unexpected(error: BaseException, graph: Graph, stores: Stores, run: RunState) -> RunError:
-    """Return the error for anything but a failed element, with its node and model where known."""
+    """Return the error of a run that no element's failure ended, with node and model if known."""
     chain = [error]
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)
@@ -143,7 +143,7 @@ def unexpected(error: BaseException, graph: Graph, stores: Stores, run: RunState
 
 
 def as_raised(error: MMError) -> MMError:
-    """Return an error of ours as the step raised it: Beam re-creates it with the step's label."""
+    """Return an `MMError` as the step raised it: Beam re-creates it with the step's label."""
     before = error.__context__ or error.__cause__
     if _LABEL not in error.message:
         return error
@@ -154,7 +154,7 @@ def as_raised(error: MMError) -> MMError:
 
 
 def _what(error: BaseException) -> str:
-    """Return the error's message on one line; the last line of another process's traceback."""
+    """Return the error's message on one line; if it has a traceback, the last line of this."""
     text = one_line(error, 1000)
     if _TRACE in text:
         lines = [line for line in str(error).splitlines() if line.strip()]
@@ -163,7 +163,7 @@ def _what(error: BaseException) -> str:
 
 
 def _step(error: BaseException) -> str | None:
-    """Return the label of the step in which Beam says that an error was raised."""
+    """Return the label of the step that raised the error, as Beam reports it."""
     found = _WHILE.search(one_line(error, sys.maxsize))
     return found[1] if found else None
 

@@ -9,7 +9,7 @@ from mmnotebook.errors import RunError, nearest, shown
 from mmnotebook.graph.graph import Graph, Node
 
 Fresh = bool | str | Node | Iterable[str | Node]
-"""All nodes or none, or these nodes and all that depend on them."""
+"""True for all nodes, False for none, or these nodes and all nodes that depend on them."""
 
 
 def reasons(graph: Graph, fresh: Any) -> dict[str, str]:
@@ -18,14 +18,14 @@ def reasons(graph: Graph, fresh: Any) -> dict[str, str]:
     Parameters
     ----------
     graph
-        The graph that is to run.
+        The graph to run.
     fresh
         The argument of `mm.run`.
 
     Raises
     ------
     RunError
-        If it is neither True or False nor nodes of the graph.
+        If it is not True, False, or nodes of the graph.
     """
     if isinstance(fresh, bool):
         return {node.name: "fresh=True" for node in graph} if fresh else {}
@@ -45,7 +45,7 @@ def _listed(fresh: Any) -> list[Any]:
         return [fresh]
     if isinstance(fresh, (list, tuple, set, frozenset)):
         return list(fresh)
-    raise _refused(fresh, "fresh=True recomputes every node, fresh=False no cached node")
+    raise _refused(fresh, "fresh=True recomputes every node; fresh=False recomputes no cached node")
 
 
 def _name(graph: Graph, one: Any) -> str:

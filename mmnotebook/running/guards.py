@@ -13,12 +13,12 @@ from mmnotebook.steps.makers import makers
 
 @dataclass(frozen=True)
 class Guarded:
-    """Models that a switch feeds with another model's output, although that may not be meant.
+    """Models that receive another model's output from a switch, which may not be intended.
 
     Attributes
     ----------
     switch, guard, models
-        The nodes: the switch, the model that made its input, and the models that it feeds.
+        The nodes: the switch, the model that computes its input, and the models after the switch.
     judged
         The input of the guard.
     """
@@ -35,7 +35,7 @@ def guarded(graph: Graph, has_input: Callable[[str], bool]) -> Iterator[Guarded]
     Parameters
     ----------
     has_input
-        Returns whether the model of this name was registered with the fields that it takes.
+        Returns whether the model with this name is registered with `input=`.
     """
     for switch in graph:
         above = list(makers(graph, switch)) if _goes_by_value(switch) else []
@@ -74,7 +74,7 @@ def _judged(graph: Graph, guard: Node) -> Input | None:
 
 
 def meant(graph: Graph, one: Guarded) -> str:
-    """Return the text in which the models take the guard's input, all of them in the last line."""
+    """Return the pipeline text in which the models receive the guard's input, in the last line."""
     way = replace(one.switch, name=_free(graph, "way"))
     above = graph.upto(one.switch.name)
     nodes = tuple(way if node == one.switch else node for node in above)
@@ -88,7 +88,7 @@ def _end(one: Guarded, node: Node, way: str) -> str:
     if node not in one.models:
         return f"{phrases.reference(taken)} | {phrases.step(node)}"
     pairs = (("value", phrases.reference(one.judged)), ("verdict", phrases.reference(taken)))
-    # A copy of the dict, for the sake of missing=: a model has no such parameter.
+    # map(dict) copies the record; only this step can have missing=, a model cannot.
     return f'{phrases.labelled(pairs)} | map(dict, missing="skip")["value"] | {phrases.step(node)}'
 
 

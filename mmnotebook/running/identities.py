@@ -15,7 +15,7 @@ from mmnotebook.sources import identity
 from mmnotebook.sources.sources import SourcePlan
 
 
-@fingerprint.one_look()
+@fingerprint.scan_modules_once()
 def behind(prepared: Prepared) -> Behind:
     """Return the current identities of the objects behind the names in a graph."""
     data = {name: files(plan) for name, plan in prepared.plans.items()}
@@ -62,11 +62,11 @@ def _known(digest: Callable[[Any], str], value: Any) -> Identity:
         return Identity(None, str(reason))
 
 
-@fingerprint.one_look()
+@fingerprint.scan_modules_once()
 def models(prepared: Prepared) -> dict[str, str | None]:
-    """Return the identity under which each model stays loaded; None for a model without one.
+    """Return the key under which each model stays loaded; None for a model that does not.
 
-    Keys are the models' names, and "NODE refreshed" for the model of a newer file in that node.
+    By model name; "NODE refreshed" is the model of a newer file in that node.
     """
     newer = {f"{node} refreshed": spec for node, spec in prepared.refreshed.items()}
     used = {**prepared.models, **newer}

@@ -11,7 +11,7 @@ from mmnotebook.beam.answers import index
 from mmnotebook.beam.dofns.reuse import Reuse
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.errors import counted
-from mmnotebook.fingerprint.identity import Identity, one_look
+from mmnotebook.fingerprint.identity import Identity, scan_modules_once
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import identity as identity_of
@@ -23,12 +23,12 @@ from mmnotebook.store.entries import Entry
 from mmnotebook.store.store import Store
 
 How = Literal["block", "element", "remote"]
-"""Why an output can be reused by element: tests of the model have shown it, the user says so, or
-the model is remote."""
+"""Why single outputs can be reused: comparisons of the model's outputs show it ("block"), the user
+says so ("element"), or the model is remote ("remote")."""
 
 MOST, ROWS = 32, 1 << 24
-"""Maximum number of a node's entries that are searched for outputs, newest first, and of the
-elements in them."""
+"""Maximum number of entries of a node that are searched for outputs, newest first, and maximum
+number of elements in them."""
 META = "answers"
 """The key of `How` in an entry's meta."""
 
@@ -42,7 +42,7 @@ class Answered:
     own
         The node's identity without its inputs.
     reuse
-        The stored outputs, as its step gets them.
+        The stored outputs, in the form that the step uses.
     entries
         The entries; held here so that they are not evicted.
     """
@@ -52,7 +52,7 @@ class Answered:
     entries: Sequence[Entry] = field(default=())
 
 
-@one_look()
+@scan_modules_once()
 def nodes(
     prepared: Prepared,
     identities: Mapping[str, Identity],
@@ -60,7 +60,7 @@ def nodes(
     names: Iterable[str],
     fresh: Container[str],
 ) -> dict[str, Answered]:
-    """Return, by name, those of the given nodes that may reuse outputs of single elements."""
+    """Return, by name, the nodes among `names` that may reuse outputs of single elements."""
     found = {}
     for name in names:
         node, own = prepared.graph[name], identities[name].own
@@ -81,7 +81,7 @@ def _by_itself(node: Node, prepared: Prepared) -> bool:
 
 
 def _within(found: Sequence[Entry]) -> list[Entry]:
-    """Return the first entries, as many as have at most `ROWS` elements together."""
+    """Return the first entries that have at most `ROWS` elements in total."""
     counts = itertools.accumulate(entry.rows for entry in found)
     return [entry for entry, count in zip(found, counts, strict=True) if count <= ROWS]
 
@@ -105,9 +105,9 @@ def how(node: Node, prepared: Prepared, made: Measured, before: Answered | None)
     node, prepared
         The node and its graph.
     made
-        Its measures.
+        The measures of the node.
     before
-        What was known of it before it was computed.
+        The stored outputs that were known before the node was computed.
     """
     if before is None or not node.step.runs_one_model:
         return None if before is None else "block"
@@ -122,7 +122,7 @@ def how(node: Node, prepared: Prepared, made: Measured, before: Answered | None)
         return "element"
     if said == (True, True) and known.probed:
         return "block"
-    # It is the model for which this was already found out.
+    # This was already found out for the same model.
     kinds = [entry.meta.get(META) for entry in before.entries]
     return next((one for one in ("remote", "block") if one in kinds), None)
 
@@ -138,18 +138,18 @@ def _refuted(known: Knowledge) -> bool:
 
 
 def partial(identity: Identity) -> str:
-    """Return the identity under which a node with failures that may not recur is stored."""
+    """Return the identity for storing a node with failures that may not recur."""
     return f"partial-{identity.digest}"
 
 
 def partly(before: Answered, identity: Identity) -> bool:
-    """Return whether this node is stored except for elements whose failures may not recur."""
+    """Return whether the cache has this node except for elements whose failures may not recur."""
     mine = partial(identity)
     return any(entry.identity == mine for entry in before.entries)
 
 
 def said(why: str, known: int, rest: int, again: bool) -> str:
-    """Return why a node was computed, and how much of it was known."""
+    """Return why a node was computed, and how many outputs were read from the cache."""
     if not known:
         return why
     text = f"{counted(known, 'element')} read from the cache, {rest:,} "

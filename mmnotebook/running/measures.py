@@ -38,7 +38,7 @@ class Measured:
 
     @classmethod
     def from_meta(cls, meta: Mapping[str, Any], size: int, name: str) -> Measured:
-        """Read the result of `meta`, for a cached node `name` whose elements take `size` bytes."""
+        """Create the measures from the result of `meta`; `size` is the stored size of the node."""
         value, models = meta["measured"], {}
         for name, measure in value["models"].items():
             buckets = {int(key): count for key, count in measure["buckets"].items()}
@@ -89,14 +89,14 @@ def measured(node: Node, counters: Counters, values: Values) -> Measured:
 
 
 def _keyed(values: Mapping[str, tuple[int, int, int]]) -> dict[str, Any]:
-    """Return the measures that only a model per key has."""
+    """Return the measures that exist only for a model per key."""
     if "window_rows" not in values:
         return {}
     return {"window_rows": values["window_rows"][2], "grouped": bool(values["grouped"][2])}
 
 
 def of_object(kind: str, count: int, seconds: float, failed: int = 0) -> Measured:
-    """Return the measures of a source whose elements this process stored itself."""
+    """Return the measures of a source whose elements this process stored without a pipeline."""
     return Measured(NodeMeasure(kind, None, count, failed, seconds, None), {})
 
 

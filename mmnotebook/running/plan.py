@@ -26,7 +26,7 @@ from mmnotebook.store.store import Draft, Store
 
 CACHED = "read from the cache"
 
-# What each node was when it was last planned, by its name, to say what has changed.
+# The identity of each node in the last plan, by node name, to say what has changed.
 _before: dict[str, Identity] = {}
 
 
@@ -37,7 +37,7 @@ class Plan:
     Attributes
     ----------
     fresh
-        Why a node is computed in any case, by its name.
+        Why a node is computed although it may be cached, by its name.
     behind
         Identities of the objects behind the names in the graph.
     identities
@@ -45,11 +45,11 @@ class Plan:
     entries
         The entries of stored nodes; held here so that they are not evicted.
     measured
-        Measures of the stored nodes from when they were computed.
+        Measures of the computation of the stored nodes.
     drafts
-        Where the other nodes will be stored.
+        The unfinished entries of the other nodes.
     changed
-        Which observed dependency has changed, for nodes whose entries are no longer valid.
+        For nodes whose entries are no longer valid: which observed dependency has changed.
     why
         Why each node is computed, or that it is read from the cache.
     answered
@@ -107,7 +107,7 @@ class Plan:
         return {**whole.meta(name), lineage.INPUTS: list(above.values())}
 
     def again(self, name: str, why: str) -> None:
-        """Compute a node although there is an entry of it."""
+        """Plan to compute a node although it has an entry."""
         self.drafts[name] = self.draft(name)
         self.why[name] = why
         del self.entries[name], self.measured[name]
@@ -115,7 +115,7 @@ class Plan:
     def draft(self, name: str) -> Draft:
         """Open the entry in which a node's elements will be stored.
 
-        If the identity of the node is not known, the entry has a name that no other run looks up.
+        If the identity of the node is unknown, the entry has a name that no other run looks up.
         """
         return self.store.draft(self.identities[name].digest or f"once-{uuid.uuid4().hex}")
 
@@ -126,7 +126,7 @@ def files(entry: Entry) -> Files:
 
 
 def plan(prepared: Prepared, store: Store, *, fresh: Mapping[str, str]) -> Plan:
-    """Find the entries of a graph's nodes, and store objects of the notebook that have none."""
+    """Find the entries of a graph's nodes; store notebook data that has no entry."""
     made = Plan(prepared, store, fresh, identities.behind(prepared))
     _find(made)
     for node in prepared.graph.order():
@@ -151,7 +151,7 @@ def remember(name: str, one: Identity) -> None:
 
 
 def _find(made: Plan) -> None:
-    """Find the entry of each node that is valid by the observed dependencies of the node."""
+    """Find the entry of each node whose observed dependencies have not changed."""
     graph = made.prepared.graph
     simple = fingerprint.identities(graph, made.behind)  # valid where no dependency was observed
     wanted = (one.digest for name, one in simple.items() if name not in made.fresh)
@@ -173,7 +173,7 @@ def _find(made: Plan) -> None:
 def _take(made: Plan, name: str, entry: Entry) -> bool:
     """Use the stored entry of a node, unless it is no longer valid.
 
-    An observed dependency may have changed, or another version may have measured it in another way.
+    An observed dependency may have changed, or another version of mmnotebook wrote the entry.
     """
     try:
         measured = Measured.from_meta(entry.meta, entry.bytes, name)
@@ -204,7 +204,7 @@ def _why(made: Plan, name: str) -> str:
 
 
 def _store_object(made: Plan, name: str) -> None:
-    """Store the elements of an object of the notebook, which needs no pipeline."""
+    """Store the elements of notebook data, without a pipeline."""
     started = time.perf_counter()
     blocks, draft = made.prepared.objects[name], made.draft(name)
     recording = made.prepared.recordings.get(name)
@@ -227,7 +227,7 @@ def _store_object(made: Plan, name: str) -> None:
 
 
 def _drop_without_source(made: Plan) -> None:
-    """Recompute nodes whose sources' fields are not stored, if a step looks these up."""
+    """Plan to recompute nodes if a step needs fields of their sources that are not stored."""
     if not made.prepared.carried:
         return
     for node in made.prepared.graph.order():

@@ -18,7 +18,7 @@ class NodeProgress:
     state
         "waiting", "running", "done" or "cached"; "stopped" or "failed" where the run ended in it.
     elements, failed
-        The outputs so far, and the failures.
+        The numbers of outputs and of failures so far.
     """
 
     name: str
@@ -28,18 +28,18 @@ class NodeProgress:
 
 
 class Progress:
-    """A subscriber that adds up the events of a run.
+    """A subscriber that tracks the state of a run from its events.
 
     Attributes
     ----------
     state
         "starting", "running", or the outcome of the run: "done", "interrupted" or "failed".
     nodes
-        In graph order.
+        The progress of each node, in graph order.
     notes
-        Notes for the user, a line each.
+        Notes for the user, one line each.
     loading, evicted
-        Models that are being loaded, and models that were evicted meanwhile.
+        Models that are being loaded, and models that were evicted during the run.
     error
         The error of the run, on one line.
     """
@@ -104,7 +104,7 @@ class Progress:
             self.nodes[event.node].state = "failed"
 
     def expected(self) -> dict[str, int]:
-        """Return how many elements each node will have, where that is known."""
+        """Return how many elements each node is expected to produce, where known."""
         found: dict[str, int] = {}
         for node in self.nodes.values():
             before = self.nodes.get(self._follows.get(node.name, ""))
@@ -117,7 +117,7 @@ class Progress:
         return found
 
     def now(self) -> str:
-        """Return which models are being loaded, and which were evicted for them."""
+        """Return which models are being loaded, and which were evicted."""
         parts = []
         if self.loading:
             parts.append(f"loading {', '.join(self.loading)}")
@@ -136,7 +136,7 @@ class Progress:
         return ", ".join(parts) + " elements" if parts else "not started yet"
 
     def line(self) -> str:
-        """Return the state and the number of nodes; equal for all runs that succeed alike."""
+        """Return the state and the number of nodes; runs with equal outcomes have equal lines."""
         count, cached, made = len(self.nodes), self._number("cached"), self._number("done")
         nodes = f"{count} node{'' if count == 1 else 's'}"
         if self.state == "starting":
@@ -144,7 +144,7 @@ class Progress:
         if self.state == "done":
             return _whole(nodes, made, cached) + self._failures()
         if self.state == "failed":
-            # How many nodes it had finished differs from run to run.
+            # The number of nodes that were finished by then differs from run to run.
             return f"failed in {self.failed_in}" if self.failed_in else "failed"
         from_cache = f", {cached} from the cache" if cached else ""
         return f"{self.state}: {made} of {nodes} computed{from_cache}{self._failures()}"
@@ -170,7 +170,7 @@ def _whole(nodes: str, made: int, cached: int) -> str:
 
 
 def follows(graph: Graph) -> dict[str, str]:
-    """Return, by node, the input that has one element for each of its own, failures aside."""
+    """Return, by node, the node from which it computes one output per element, except failures."""
     return {
         node.name: node.inputs[0].node
         for node in graph

@@ -16,17 +16,17 @@ from mmnotebook.running.rate_limit import Paced
 from mmnotebook.state import events
 
 PATIENCE = 0.2
-"""Seconds. A run that ends sooner shows only its last line."""
+"""Seconds before the display appears. A run that ends sooner shows only its last line."""
 PACE = 0.2
 """Seconds between updates."""
 ROWS = 20
-"""Maximum number of nodes to show; of more, the active ones."""
+"""Maximum number of nodes to show; if there are more, only active nodes are shown."""
 
 _NOTHING = {"text/plain": "", "text/html": "<div></div>"}
 
 
 def subscriber(progress: Progress, *, background: bool) -> events.Subscriber:
-    """Return a notebook or terminal display of a `progress`, which must get each event first."""
+    """Return a display of `progress`, which must receive each event before the display does."""
     if has_kernel():
         return NotebookDisplay(progress, background=background)
     # The user is at the prompt during a run in the background.
@@ -35,10 +35,11 @@ def subscriber(progress: Progress, *, background: bool) -> events.Subscriber:
 
 
 class NotebookDisplay:
-    """An output that is updated in place during the run, and its last line.
+    """A cell output that is updated in place during the run, and a final line.
 
-    The last line is an output of its own: frontends and tools that cannot update outputs, such as
-    nbval, show only that. A run in the background outlives its cell, so it can only update.
+    The final line is a separate output, because frontends and tools that cannot update outputs,
+    such as nbval, show only that. A run in the background may end after its cell, so its final
+    line replaces the first output.
     """
 
     def __init__(self, progress: Progress, *, background: bool) -> None:
@@ -76,7 +77,7 @@ class NotebookDisplay:
 
 
 class TerminalDisplay:
-    """One line that is updated in place and cleared at the end; notes remain, a line each."""
+    """One line that is updated in place and cleared at the end; notes remain, one line each."""
 
     def __init__(self, progress: Progress, stream: TextIO, *, live: bool) -> None:
         self._progress, self._stream, self._live = progress, stream, live
@@ -108,13 +109,13 @@ class TerminalDisplay:
 
 
 def during(progress: Progress) -> dict[str, str]:
-    """Return a row per node with its state and counts, as text and as HTML."""
+    """Return a table with the state and counts of each node, as text and as HTML."""
     frame, more = _frame(progress)
     below = [text for text in (more, progress.now(), *progress.notes) if text]
     table = html_table(frame, max_rows=len(frame)) + _divs(below)
     return {
         "text/plain": "\n".join([_plain(frame), *below]),
-        # Screen readers announce only the end: it changes several times a second.
+        # Screen readers announce only the final line: this one changes several times a second.
         "text/html": f'<div class="mm-run" role="status" aria-live="off">{table}</div>',
     }
 

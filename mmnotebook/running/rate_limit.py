@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 
 class Paced:
-    """Shows a changing state at most once in so many seconds, and once more after the last change.
+    """Shows a changing state at most once per interval, and once more after the last change.
 
     Parameters
     ----------
     show
         Shows the current state. Threads of this class call it, one at a time.
     seconds
-        Seconds between two calls of `show`.
+        Minimum number of seconds between two calls of `show`.
     first
-        Seconds before the first.
+        Minimum number of seconds before the first call.
     """
 
     def __init__(self, show: Callable[[], None], seconds: float, first: float = 0.0) -> None:

@@ -1,8 +1,8 @@
 """Recomputation of a few elements of a node, in this thread, without a pipeline.
 
-The node's own step gets one small block. Nothing is counted, warnings are not shown, and the
-state of a function changes in a copy, as in a run. Nothing is loaded for it: models are only used
-while they are loaded, and a function that is about to import a library ends the recomputation.
+The step of the node processes one small block. Nothing is counted, warnings are not shown, and the
+function is a copy, as in a run, so its state does not change. Nothing is loaded: only models that
+are already loaded are used, and a function that imports a new library ends the recomputation.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def can(node: Node) -> bool:
 
 
 class Impossible(Exception):
-    """The current output of the node cannot be found."""
+    """The current output of the node cannot be computed here."""
 
 
 class Remote(Impossible):
-    """The node was seen to use the network: it must not be recomputed beside a run."""
+    """The node uses the network, so it must not be recomputed outside of a pipeline."""
 
 
 def computed(
@@ -56,14 +56,14 @@ def computed(
     Parameters
     ----------
     keys
-        By model name, the identity under which a loaded model stays loaded.
+        By model name, the key under which a loaded model is kept.
     run
-        The run that checks; its cancellation cancels this too.
+        The current run; its cancellation also cancels the recomputation.
 
     Raises
     ------
     Remote
-        If it used the network.
+        If the node used the network.
     Impossible
         If a model is not loaded, a library is not imported, or an element had an error that
         another attempt may not have.
@@ -131,7 +131,7 @@ def _predicted(
 
 
 def _as_stored(block: Block) -> Block:
-    """Return a block as it would be read from the cache."""
+    """Return a block in the form in which the cache returns it."""
     buffer = io.BytesIO()
     coders.dump(block, buffer)
     made: Block = pickle.loads(buffer.getbuffer())
@@ -140,7 +140,7 @@ def _as_stored(block: Block) -> Block:
 
 @dataclass
 class _Beside(RunState):
-    """A run whose counts and warnings are not shown, and which ends with another run."""
+    """A run whose counts and warnings are not shown; it stops when another run stops."""
 
     other: RunState | None = None
 
@@ -152,7 +152,7 @@ class _Beside(RunState):
 
 @contextlib.contextmanager
 def _beside(run: RunState, node: str) -> Iterator[str]:
-    """Yield the id of a run for one node, which ends with another run and is not counted in it."""
+    """Yield the id of a run for one node that stops with `run` and is not counted in it."""
     beside = _Beside(uuid.uuid4().hex, {node: run_state.Tally()}, other=run)
     run_state.start(beside)
     try:
@@ -162,7 +162,7 @@ def _beside(run: RunState, node: str) -> Iterator[str]:
 
 
 class _Import(Stopped):
-    """A library would be imported."""
+    """Raised where a function imports a library that is not imported yet."""
 
 
 class _Refusing:

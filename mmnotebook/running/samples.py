@@ -46,13 +46,13 @@ def choose(node: Node, above: Entry, dice: random.Random) -> tuple[Block, float]
     Parameters
     ----------
     above
-        The entry of the node that they come from.
+        The entry of the upstream node.
 
     Returns
     -------
     Block, float
-        The elements, and about where they are among all of them, from 0 to 1. None if there are
-        no elements to choose from, or if they are in windows.
+        The elements, and their approximate position among all elements, from 0 to 1. None if
+        there are no elements, or if they are in windows.
     """
     rows = [info.rows for info in above.infos]
     if not sum(rows):
@@ -73,8 +73,8 @@ def outcomes(
 ) -> dict[str, SampleOutcome] | None:
     """Return the stored outcome of each element by its id; None if outputs are in windows.
 
-    Shards nearest to `where` are read first, the others only while elements are missing that may
-    be in them.
+    Shards nearest to the position `where` are read first, other shards only if elements are still
+    missing.
     """
     found = {one: SampleOutcome() for one in ids}
     for info in _nearest(entry, where):
@@ -110,7 +110,7 @@ def are_unique(node: Node, ids: Collection[str], above: Entry) -> bool:
 
 
 def bytes_read(node: Node, entry: Entry, above: Entry) -> int:
-    """Return about how many bytes a comparison of a few elements reads."""
+    """Estimate how many bytes a comparison of a few elements reads."""
     all_of_it = node.step.outputs != "one"  # an element may have no output at all
     return _largest(above) + (entry.bytes if all_of_it else _largest(entry))
 
@@ -120,7 +120,7 @@ def _largest(entry: Entry) -> int:
 
 
 def _places(node: Node, block: Block) -> list[int]:
-    """Return the positions in a block of the elements that a node gets."""
+    """Return the positions in a block of the elements that a node receives."""
     port = node.inputs[0].port
     if port is None:
         return list(range(len(block)))
@@ -139,7 +139,7 @@ def _blocks(entry: Entry, info: ShardInfo) -> list[Block] | None:
 
 
 def _nearest(entry: Entry, where: float) -> Iterator[ShardInfo]:
-    """Yield all shards, those first whose elements are nearest to a place among all elements."""
+    """Yield all shards in the order of their distance from the position `where`."""
     total, before = max(1, entry.rows), 0
     middles = []
     for info in entry.infos:

@@ -1,14 +1,16 @@
 """Spot checks: a few cached elements are recomputed and compared.
 
 A check happens with a probability that keeps its expected cost at most `SHARE` of the seconds that
-reading the entry saves. Steps with one input that call a function or a model, or combine, are
-checked if that input is stored too. Not checked are joins, unions, sources, writes, branches,
-models per key, cascades and streams; models that are remote, not loaded, keep a state, or whose
-outputs depend on the batch or differ from call to call; and functions that use the network, write,
-import a library first, or are declared pure.
+reading the entry saves. Checks apply to steps with one stored input that call a function, call a
+model or combine outputs.
 
-Outputs of functions are compared by their content, those of models as when a model is compared
-with itself, failures by their class.
+These are not checked: joins, unions, sources, writes, branches, models per key, cascades and
+streams; models that are remote, are not loaded, keep state, or whose outputs depend on the batch or
+differ from call to call; functions that use the network, write files, import a new library, or are
+declared pure.
+
+Outputs of functions are compared by their content, outputs of models with the same tolerance as in
+checks of the model's first calls, and failures by their class.
 """
 
 from __future__ import annotations
@@ -34,14 +36,14 @@ from mmnotebook.running.samples import ELEMENTS, SampleOutcome
 from mmnotebook.state.run_state import RunState
 
 SHARE = 0.03
-"""The average cost of checks, as a share of the seconds that reading an entry saves, at most."""
+"""Maximum average cost of checks, as a share of the seconds that reading an entry saves."""
 AGAIN = "computed again: the stored output differed from the current output"
 _FIXED = 0.01
-"""Seconds that a check takes, whatever it compares."""
+"""Fixed cost of a check, in seconds."""
 _RATE = 20e6
-"""Bytes per second at which stored elements are read; big arrays are read faster."""
+"""Assumed reading speed for stored elements, in bytes per second; big arrays are faster."""
 _PAUSE = 60.0
-"""Seconds after which another check of an entry is as likely as the first one."""
+"""Seconds until another check of an entry has the full probability again."""
 
 
 @dataclass
@@ -68,17 +70,18 @@ def probability(saved: float, cost: float) -> float:
 
 
 def expected_cost(measured: Measured, size: int, known: CheckCost | None) -> float:
-    """Return about how many seconds a check takes.
+    """Estimate how many seconds a check takes.
 
     Parameters
     ----------
     measured
-        Measures of the node from when its entry was computed.
+        Measures of the computation of the node's entry.
     size
         The number of bytes to read.
     known
-        The cost of the step in this process, None if it was not computed here. The first
-        call of a function may load all that it loaded then: its check costs all that it saves.
+        The cost of checks of the step in this process; None if the step was not computed here.
+        Then the first call may load what the original computation loaded, so the estimate
+        includes all seconds that the entry saves.
     """
     saved, node = measured.node.seconds or 0.0, measured.node
     elements = saved * min(1.0, ELEMENTS / max(1, node.elements_in or 0))
@@ -102,20 +105,20 @@ def check(
     verify: str,
     dice: random.Random | None = None,
 ) -> dict[str, str]:
-    """Check nodes that a plan reads from the cache; recompute those that differ, and all below.
+    """Check nodes that a plan reads from the cache; recompute those that differ, and later nodes.
 
     If a node differs, other nodes with its function or model are checked too.
 
     Parameters
     ----------
     run
-        The run that checks; its cancellation cancels this too.
+        The current run; its cancellation also cancels the check.
     keys
-        By model name, the identity under which a loaded model stays loaded.
+        By model name, the key under which a loaded model is kept.
     verify
         "sample", "all" or "off".
     dice
-        Chooses the nodes to check and the elements.
+        The random number generator that chooses nodes and elements to check.
 
     Returns
     -------
@@ -147,8 +150,9 @@ def said(node: str, what: str) -> str:
     """Return the text of the warning about a node that differed."""
     return (
         f"node {node!r}: its cached output differed from its current output ({what}). "
-        "It was removed, with everything computed from it, and computed again. The node depends "
-        "on something that mmnotebook cannot see; fresh=True computes every node"
+        "The cached output and all outputs computed from it were removed and computed again. "
+        "The node depends on something that mmnotebook cannot detect; fresh=True computes every "
+        "node"
     )
 
 
@@ -168,13 +172,13 @@ def _chance(plan: Plan, node: Node) -> float:
     size = samples.bytes_read(node, entry, above)
     known = _costs.get(_work(plan.identities[node.name]))
     if node.step.runs_one_model:
-        known = known or CheckCost()  # it is loaded, or not checked
+        known = known or CheckCost()  # only a loaded model is checked
     chance = probability(measured.node.seconds or 0.0, expected_cost(measured, size, known))
-    return chance * rested(time.monotonic() - _last.get(entry.path, -math.inf))
+    return chance * rest_factor(time.monotonic() - _last.get(entry.path, -math.inf))
 
 
-def rested(seconds: float) -> float:
-    """Return the share of its probability that a check has so long after its entry's last one."""
+def rest_factor(seconds: float) -> float:
+    """Return the factor, from 0 to 1, by which a recent check lowers the probability of another."""
     return min(1.0, seconds / _PAUSE)
 
 
@@ -185,14 +189,14 @@ def _used(plan: Plan, name: str) -> set[str]:
 
 
 def _work(identity: Identity) -> tuple[str, ...]:
-    """Return what a node computes, whatever its inputs."""
+    """Return the identity of what a node computes, without its inputs."""
     return tuple(part for name, part in identity.parts.items() if not name.startswith("input "))
 
 
 def _checked(
     plan: Plan, node: Node, run: RunState, keys: Mapping[str, str | None], dice: random.Random
 ) -> str:
-    """Return what differs between a node and its entry; "" if nothing does or it is not known."""
+    """Return what differs between a node and its entry; "" if nothing does or it is unknown."""
     if node.step.runs_one_model and recompute.loaded(node, plan.prepared, keys) is None:
         return ""
     started = time.perf_counter()
@@ -232,7 +236,7 @@ def _compared(
         return {at: text for at, text in found.items() if text}
 
     found = differences(range(len(block)))
-    if found and node.step.runs_one_model:  # not where it is the batch that makes the difference
+    if found and node.step.runs_one_model:  # drop differences that only the batch causes
         found = {at: text for at, text in found.items() if differences([at])}
     plan.store.checked += 1
     ids = [block.ids[at] for at in found]
@@ -272,7 +276,7 @@ def _unequal(one: Any, other: Any) -> str:
 
 
 def _discard(plan: Plan, name: str, what: str) -> None:
-    """Remove the entries of a node and of those below it, and have them computed."""
+    """Remove the entries of a node and of all later nodes, and mark these for recomputation."""
     plan.store.differed += 1
     wrong = {name}
     for node in plan.prepared.graph.order():
@@ -286,6 +290,7 @@ def _discard(plan: Plan, name: str, what: str) -> None:
     plan.store.discard(one for one in digests if one is not None)
     for one in wrong & plan.entries.keys():
         above = (
-            f"computed again: the stored output of {name} above it differed from its current output"
+            f"computed again: the stored output of the upstream node {name!r} differed from its "
+            "current output"
         )
         plan.again(one, f"{AGAIN} ({what})" if one == name else above)

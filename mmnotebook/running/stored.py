@@ -84,7 +84,7 @@ class BlockElements:
 
 
 def plain(column: Column) -> list[Any]:
-    """Apply `results.values.plain` to every value, to all at once if the column allows it."""
+    """Apply `results.values.plain` to every value, in one array operation if possible."""
     if isinstance(column, Tensors):
         column = Arrays(values.array(column.tensor))
     if isinstance(column, Arrays):
@@ -151,7 +151,7 @@ def _cells(columns: Sequence[Column]) -> dict[Any, Column]:
 
 
 def _column(cells: Column) -> pd.Series:
-    """Return cells as a Series as pandas would, but keep integers where some are missing."""
+    """Return cells as pandas would convert them, but keep integers if some values are missing."""
     if isinstance(cells, Numbers) and len(cells):
         return pd.Series(cells.array)
     rows = cells.rows()

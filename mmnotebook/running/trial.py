@@ -64,21 +64,22 @@ def try_model(target: Any, example: Any, *, name: str = "tried", **options: Any)
     target
         The model or the path of its file, as for `register`.
     example
-        One element, or the result of `first_row`; `input=` selects from it as in a run.
+        One element, or the result of `first_row`; `input=` selects fields from it as in a run.
     name
         The name of the model in messages.
     **options
-        Those of `register`.
+        The options of `register`.
 
     Returns
     -------
     Trial
-        Its output, its times and its size.
+        The model's output, its times and its size.
 
     Raises
     ------
     ModelError
-        If the model cannot be registered so, cannot be loaded, or fails on the example.
+        If the model cannot be registered with these options, cannot be loaded, or fails on the
+        example.
     """
     try:
         with storage.passing():
@@ -88,7 +89,7 @@ def try_model(target: Any, example: Any, *, name: str = "tried", **options: Any)
 
 
 def first_element(name: str, value: Any) -> Any:
-    """Return the first element of data in the notebook as functions get it; see `first_row`."""
+    """Return the first element of notebook data as functions receive it; see `first_row`."""
     return first_row(name, value)[0]
 
 

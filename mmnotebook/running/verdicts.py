@@ -24,7 +24,7 @@ _ROWS = 256
 def warnings(
     prepared: Prepared, entries: Mapping[str, Entry], tallies: Mapping[str, Tally]
 ) -> Iterator[str]:
-    """Yield a warning for each switch whose models were seen to take a verdict as their input.
+    """Yield a warning for each switch whose models received a verdict as their input.
 
     An encoder before a switch is not a guard: a model after it takes the encoder's output.
     """
@@ -38,10 +38,10 @@ def warnings(
         failing = [node for node in one.models if _only_fails(tallies[node.name])]
         if found is not None or failing:
             example = "" if found is None else f", such as {shown(found)},"
-            yield _said(one, example, meant(prepared.graph, one))
+            yield _warning(one, example, meant(prepared.graph, one))
 
 
-def _said(one: Guarded, example: str, lines: str) -> str:
+def _warning(one: Guarded, example: str, lines: str) -> str:
     models = " and ".join(repr(node.name) for node in one.models)
     guard, way = repr(one.guard.name), repr(one.switch.name)
     return (
@@ -63,7 +63,7 @@ def _only_fails(tally: Tally) -> bool:
 
 
 def verdict(values: Column, outputs: Sequence[str]) -> Any:
-    """Return one of the values if they are verdicts, None if they may be more than that.
+    """Return the first value if all values are verdicts; None if they may be other data.
 
     A verdict is a label with its score, a truth value, the name of an output, a number for an input
     that is not a number, or one value for several inputs.

@@ -1,13 +1,13 @@
 """Warnings of models and functions, collected per thread and counted.
 
-`warnings` has one hook for the whole process. During a run it is replaced by one that looks up the
-node for which the current thread works: warnings of a node are counted, those of every other
-thread go on as before. Filters keep their meaning: ignored warnings are not counted, and a warning
-that a filter turns into an error fails its element.
+`warnings` has one hook for the whole process. A run replaces this hook by one that looks up the
+node for which the current thread works. Warnings of a node are counted; warnings of all other
+threads are shown as before. Warning filters still apply: ignored warnings are not counted, and a
+warning that a filter turns into an error fails its element.
 
-The registry of a module remembers which of its warnings were shown, so that most filters let only
-the first one through. A counted warning is removed from it again, so that the next one is counted
-too, and no trace of the run remains in the registry.
+The `__warningregistry__` of a module lists the warnings that were shown, and most filters show
+each of these only once. A counted warning is removed from the registry, so that the next equal
+warning is counted too and the registry is unchanged after the run.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from typing import Any
 
 from mmnotebook.compat import python as compat
 from mmnotebook.compat.python import get_frame
+from mmnotebook.errors import counted as with_noun
 from mmnotebook.results.records import Warned
 from mmnotebook.state import places
 
-_SAID = 5
+_SHOWN = 5
 """Maximum number of distinct warnings that are shown at the end of a run."""
 
 _lock = threading.Lock()
-_inside = 0
+_active = 0
 _before: Any = None
 _shown_by: tuple[Any, ...] = ()
 
 
 @contextlib.contextmanager
 def counted() -> Iterator[None]:
-    """Count the warnings of nodes in this block; the last block to end removes the hook."""
+    """Count the warnings of nodes in this `with` block; the last block to end removes the hook."""
     _enter()
     try:
         yield
@@ -44,19 +45,19 @@ def counted() -> Iterator[None]:
 
 
 def lines(found: Iterable[Warned]) -> list[str]:
-    """Return the first warnings of a run, each on a line of its own."""
+    """Return the first warnings of a run, one per line."""
     each = [f"{one.category} in {_where(one)}: {' '.join(one.message.split())}" for one in found]
-    return [*each[:_SAID], *_further(len(each))]
+    return [*each[:_SHOWN], *_remaining(len(each))]
 
 
 def issue(found: Sequence[tuple[type[Warning], Warned]]) -> None:
-    """Issue the first warnings of a run, once each, as if they came from the caller."""
-    for category, one in found[:_SAID]:
+    """Issue the first warnings of a run, once each, with the file and line of the original."""
+    for category, one in found[:_SHOWN]:
         message = one.message if one.count == 1 else f"{one.message} [in {_where(one)}]"
         warnings.warn_explicit(
             message, category, one.filename or "mmnotebook", one.lineno, one.module or "mmnotebook"
         )
-    for text in _further(len(found)):
+    for text in _remaining(len(found)):
         warnings.warn_explicit(text, UserWarning, "mmnotebook", 0)
 
 
@@ -65,27 +66,27 @@ def _where(one: Warned) -> str:
     return by if one.count == 1 else f"{by}, {one.count:,} times"
 
 
-def _further(count: int) -> list[str]:
-    more = count - _SAID
-    return [f"{more:,} more distinct warnings: mm.last.warnings"] if more > 0 else []
+def _remaining(count: int) -> list[str]:
+    more = count - _SHOWN
+    return [f"{with_noun(more, 'more distinct warning')}: mm.last.warnings"] if more > 0 else []
 
 
 def _enter() -> None:
-    global _inside, _before, _shown_by
+    global _active, _before, _shown_by
     with _lock:
-        if not _inside:
+        if not _active:
             _before, _shown_by = compat.warnings_hook(), compat.shows_warnings()
             compat.set_warnings_hook(_dispatch)
-        _inside += 1
-    # Warnings that were shown before the run are counted in it all the same.
+        _active += 1
+    # So that warnings that were already shown before the run are counted too.
     compat.forget_shown_warnings()
 
 
 def _leave() -> None:
-    global _inside
+    global _active
     with _lock:
-        _inside -= 1
-        if not _inside and compat.warnings_hook() is _dispatch:
+        _active -= 1
+        if not _active and compat.warnings_hook() is _dispatch:
             compat.set_warnings_hook(_before)
 
 
@@ -94,28 +95,28 @@ def _dispatch(message: warnings.WarningMessage) -> None:
     if place is None or _is_recorded():
         _before(message)
         return
-    category, said = message.category, str(message.message)
-    module = _forget(said, category, message)
+    category, text = message.category, str(message.message)
+    module = _forget(text, category, message)
     place.run.warn(
-        place.node, place.model, category, said, message.filename, message.lineno, module
+        place.node, place.model, category, text, message.filename, message.lineno, module
     )
 
 
 def _is_recorded() -> bool:
-    """Return whether anyone, such as the user's code, began to collect warnings in the run."""
+    """Return whether other code, such as a user's function, now records or shows warnings."""
     return any(
         now is not before and getattr(now, "__module__", None) not in compat.WARNINGS
         for now, before in zip(compat.shows_warnings(), _shown_by, strict=True)
     )
 
 
-def _forget(said: str, category: type[Warning], message: warnings.WarningMessage) -> str | None:
-    """Remove a warning from the registry where it was noted; return the module's name."""
+def _forget(text: str, category: type[Warning], message: warnings.WarningMessage) -> str | None:
+    """Remove a warning from the registry of its module; return the module's name."""
     frame: FrameType | None = get_frame(2)
     while frame is not None:
         if frame.f_lineno == message.lineno and frame.f_code.co_filename == message.filename:
             registry = frame.f_globals.get("__warningregistry__", {})
-            for key in ((said, category, message.lineno), (said, category, 0), (said, category)):
+            for key in ((text, category, message.lineno), (text, category, 0), (text, category)):
                 registry.pop(key, None)
             return str(frame.f_globals.get("__name__"))
         frame = frame.f_back

@@ -234,7 +234,7 @@ def _stored(name: str, block: Block) -> Block:
     errors: dict[int, BaseException] = {}
     places, values = storable(block.values, range(len(block)), errors)
     failed = [failure(name, block.ids[place], error) for place, error in errors.items()]
-    return block.take(places).giving(kept(values), failed)
+    return block.take(places).with_values(kept(values), failed)
 
 
 def _array(name: str, array: Any, limit: int | None) -> list[Block]:

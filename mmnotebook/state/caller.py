@@ -1,7 +1,7 @@
 """Per-thread settings of the caller, applied in other threads.
 
-A new thread has none of them: no context variables, and only the defaults of settings that
-libraries keep per thread. Global settings (pandas' options, matplotlib's rcParams, torch's default
+A new thread has no context variables, and only default values for settings that libraries keep per
+thread. Global settings (pandas' options, matplotlib's rcParams, torch's default
 dtype, the locale) need no copy.
 """
 
@@ -24,14 +24,15 @@ _LOCAL = threading.local()
 
 
 class CallerSettings:
-    """The settings of one thread at one time; `here` copies those of this thread.
+    """A copy of the settings of one thread; `here` copies those of this thread.
 
-    Code that runs under them sees later changes of global settings only. Its changes are undone.
+    Later changes of these settings in that thread have no effect on the copy. Changes that code
+    makes while the copy is applied are undone.
     """
 
     def __init__(self) -> None:
         self._enter: list[Enter] = [_decimal(), _torch(), _sklearn()]
-        # Copied last: reading a library's settings may set a context variable of its own.
+        # Copied last: reading a library's settings may set a context variable.
         self._context = contextvars.copy_context()
 
     def run(self, work: Callable[..., T], *args: Any) -> T:
@@ -122,9 +123,9 @@ def _kinds(torch: Any) -> list[str]:
 
 @contextlib.contextmanager
 def _under_torch(torch: Any, wanted: tuple[Any, ...]) -> Iterator[None]:
-    """Enter only what differs: an active device or autocast context slows down every call.
+    """Apply only settings that differ: a device or autocast context slows down every call.
 
-    Undo what the code in this block changes.
+    Undo changes that the code in this block makes.
     """
     inference, grad, device, cached, casting = wanted
     has = _of_torch(torch)
@@ -144,7 +145,7 @@ def _under_torch(torch: Any, wanted: tuple[Any, ...]) -> Iterator[None]:
 
 
 def _restore(torch: Any, before: tuple[Any, ...]) -> None:
-    """Set what differs from before; inference mode is always a block, which ended."""
+    """Restore settings that have changed; inference mode is always a block, which ended."""
     now = _of_torch(torch)
     _, grad, device, cached, casting = before
     if grad != now[1]:

@@ -39,7 +39,7 @@ class RunStarted:
     totals
         By source, the number of its elements, where known.
     follows
-        By node, the node whose every element it answers with one of its own (failures aside).
+        By node, the node from which it computes one output per element (except failures).
     """
 
     nodes: tuple[str, ...]

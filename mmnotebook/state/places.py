@@ -31,9 +31,10 @@ def current() -> Place | None:
 def within(
     run: RunState | None, node: str, model: str | None = None, *, loads: bool = False
 ) -> Iterator[None]:
-    """Work for a node, or for a model in it (`loads`: to load it), and observe that.
+    """Make this thread work for a node, or for a model in it, and observe what it does.
 
-    The settings of the caller of the run apply. An exception is noted as the node's or model's.
+    The settings of the thread that started the run apply. An exception is recorded as raised by the
+    node or model. `loads` says that the model is loaded, not called.
     """
     if run is None:
         yield
@@ -56,25 +57,25 @@ def _noted(run: RunState, node: str, model: str | None, loads: bool) -> Iterator
         _place.reset(token)
 
 
-class Heard:
-    """The warnings of a model call that is not a prediction."""
+class HeldWarnings:
+    """The warnings of a model call that is not a prediction: neither counted nor shown yet."""
 
     def __init__(self) -> None:
         self.run = RunState("", {})
 
-    def tell(self, run: RunState | None, node: str, model: str) -> None:
-        """Count the warnings after all, as those of a model in a node."""
+    def report(self, run: RunState | None, node: str, model: str) -> None:
+        """Count the warnings as those of a model in a node."""
         if run is not None:
             for kind, one in self.run.warnings():
                 run.warn(node, model, kind, one.message, one.filename, one.lineno, one.module)
 
 
 @contextlib.contextmanager
-def unheard() -> Iterator[Heard]:
-    """Call a model, not for predictions: its warnings are neither counted nor shown."""
-    heard = Heard()
-    token = _place.set(Place(heard.run, "", None))
+def holding_warnings() -> Iterator[HeldWarnings]:
+    """Hold the warnings in this block, which calls a model for a check and not for predictions."""
+    held = HeldWarnings()
+    token = _place.set(Place(held.run, "", None))
     try:
-        yield heard
+        yield held
     finally:
         _place.reset(token)

@@ -1,7 +1,8 @@
-"""The channel between a run and its steps in one process: counts and cancellation.
+"""The state that a run shares with its steps in one process: counts and cancellation.
 
-Steps are pickled on their way to a worker, with the id of the run. In this process, the run is
-found by that id. In another process it is not found; counts then come from Beam's metrics only.
+Steps are pickled with the id of the run when they are sent to a worker. A step looks up the run by
+this id. A step in another process does not find the run; its counts are then only in Beam's
+metrics.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from mmnotebook.results.records import Warned
 from mmnotebook.state.caller import CallerSettings
 
 KEPT = 10_000
-"""The most failures of a node that are kept before it is known whether they end the run."""
+"""Maximum number of failures of a node that are kept in memory during the run."""
 DISTINCT = 1000
-"""The most distinct warnings of a run that are counted separately."""
+"""Maximum number of distinct warnings of a run that are counted separately."""
 _WARNING = 2000
-"""The most characters of a warning's text that are kept."""
+"""Maximum length of the text of a warning; the rest is cut."""
 
 
 _FURTHER = f"(warnings beyond the first {DISTINCT:,} distinct ones of the run)"
@@ -37,7 +38,7 @@ class Stopped(Exception):
 
 @dataclass
 class StepFlow:
-    """Elements that went into and came out of a step so far, including those that failed."""
+    """Numbers of inputs (`taken`) and outputs (`given`) of a step so far, including failures."""
 
     taken: int = 0
     given: int = 0
@@ -93,9 +94,9 @@ class RunState:
     tallies
         The counts of each node.
     limits
-        By node, the number of failures that already exceeds the share that may fail.
+        By node, the maximum number of failures; one more ends the run.
     max_failed
-        The share of a node's elements that may fail.
+        The maximum share of a node's elements that may fail.
     failures
         The first failures of each node.
     causes
@@ -103,19 +104,19 @@ class RunState:
     broken
         The node and model that raised an error which is not the failure of an element.
     costs
-        By node, what its models have cost.
+        By node, the time that its models have taken.
     counters, values
         What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
     writers
         By node, the writers that put its blocks into shards.
     unfinished
-        By node, the blocks that a costly model had computed when the run was stopped.
+        By node, the blocks that an expensive model had computed when the run was stopped.
     leases
         The leases of the loaded models that the run uses; released when it ends.
     caller
         The settings under which functions and models are called; None for those of the thread.
     records
-        By node, the record of what its functions and models do; a node without one is not watched.
+        By node, the record of what its functions and models do; nodes without it are not observed.
     """
 
     run_id: str
@@ -146,7 +147,7 @@ class RunState:
     _warning_lock: threading.RLock = field(default_factory=threading.RLock)
 
     def stop(self, cause: MMError | None = None) -> None:
-        """Make every step end at its next element; the first cause is kept."""
+        """Stop every step at its next element; keep only the first cause."""
         with self._lock:
             self.cause = self.cause or cause
             self.stopped = True
@@ -159,16 +160,16 @@ class RunState:
         return len(ids) > before
 
     def check(self) -> None:
-        """Raise when the run was stopped."""
+        """Raise if the run was stopped."""
         if self.stopped:
             raise Stopped(self.run_id)
 
     def broke(self, node: str, model: str | None) -> None:
-        """Note an error of a node that is no element's failure; the first one is kept."""
+        """Record an error that is not the failure of an element; keep only the first error."""
         self.broken = self.broken or (node, model)
 
     def failed(self, node: str, failure: tuple[str, str, str, str, str]) -> None:
-        """Count a failure, keep a node's first ones, and stop the run when there are too many."""
+        """Count a failure and keep a node's first ones; stop the run if there are too many."""
         with self._lock:
             if self.closed:
                 raise Stopped(self.run_id)
@@ -182,7 +183,7 @@ class RunState:
                 self.stopped = True
 
     def judge(self, nodes: Iterable[str]) -> None:
-        """Raise when too many elements of one of these finished nodes have failed."""
+        """Raise if too many elements of one of these finished nodes failed."""
         for name in nodes:
             tally = self.tallies[name]
             seen = tally.elements_in or tally.elements_out + tally.failed
@@ -202,7 +203,7 @@ class RunState:
         lineno: int = 0,
         module: str | None = None,
     ) -> None:
-        """Count a warning of a node; equal ones are counted together and shown once."""
+        """Count a warning of a node; equal warnings are counted together and shown once."""
         text = message if len(message) <= _WARNING else message[: _WARNING - 1] + "…"
         key = (node, model, category, text, module, filename, lineno)
         with self._warning_lock:
@@ -221,21 +222,21 @@ class RunState:
         ]
 
     def unwritten(self, node: str) -> list[Any]:
-        """List the blocks of a node that are in no shard yet."""
+        """List the blocks of a node that are not yet written to a shard."""
         return [block for writer in self.writers[node] for block in writer.buffer]
 
     def close(self) -> None:
-        """Count no more failures, so that the run's error and its tables agree."""
+        """Stop counting failures, so that the run's error and its tables agree."""
         with self._lock:
             self.closed = True
 
     def counted(self, namespace: str, name: str, count: int) -> None:
-        """Note an increment of a counter."""
+        """Add to a counter."""
         with self._lock:
             self.counters[namespace][name] += count
 
     def measured(self, namespace: str, name: str, value: int) -> None:
-        """Note a value that was added to a distribution."""
+        """Add a value to a distribution."""
         with self._lock:
             total, count, most = self.values[namespace].get(name, (0, 0, value))
             self.values[namespace][name] = (total + value, count + 1, max(most, value))
@@ -245,7 +246,7 @@ _runs: dict[str, RunState] = {}
 
 
 def start(live: RunState) -> None:
-    """Open the channel of a run."""
+    """Register the state of a run, so that its steps find it."""
     _runs[live.run_id] = live
 
 
@@ -262,7 +263,7 @@ def stop(run_id: str, cause: MMError) -> MMError:
 
 
 def end(run_id: str) -> None:
-    """Close the channel of a run."""
+    """Remove the state of a run."""
     run = _runs.pop(run_id, None)
     if run is None:
         return

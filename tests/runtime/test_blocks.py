@@ -321,12 +321,12 @@ def test_a_block_stores_only_the_columns_that_it_needs() -> None:
 def test_a_choice_replaces_what_was_chosen_before(field: str) -> None:
     block = Block(["1", "2"], pack([5, 6]))
     for other in ("branches", "model_keys", "models"):
-        before = block.choosing(**{other: ["x", "y"]})
-        after = before.choosing(**{field: ["a", None]})
+        before = block.with_choices(**{other: ["x", "y"]})
+        after = before.with_choices(**{field: ["a", None]})
         known = {n: getattr(after, n) for n in ("branches", "model_keys", "models")}
         assert known == {**dict.fromkeys(known), field: ["a", None]}
         assert after.choices == ["a", None] and after.take([1]).choices == [None]
-        assert before.choosing().choices is None
+        assert before.with_choices().choices is None
         own, _ = after.keys()
         chosen = {"branches": own.branch, "model_keys": own.key, "models": own.model}
         assert chosen == {**dict.fromkeys(known), field: "a"}
@@ -359,7 +359,7 @@ def test_a_selection_of_the_same_length_need_not_be_all_elements() -> None:
 
 def test_the_same_elements_with_other_values() -> None:
     block = Block.of([(Key("1/0", "1", "a"), 5), (Key("1/1", "1", "a"), 6)])
-    given = block.giving([0.5, 1.5], FAILED)
+    given = block.with_values([0.5, 1.5], FAILED)
     assert isinstance(given.values, Numbers)
     assert list(given.elements()) == [
         (Key("1/0", "1", "a"), 0.5), (Key("1/1", "1", "a"), 1.5),

@@ -673,7 +673,7 @@ class TestOutputs:
         mm.register("m", returns(make), framework="python")
         result = run("m")
         assert set(result["m"]["prediction"][0]) == {"x"}
-        assert "its output 'loss' is one number for a whole batch" in result.warnings["message"][0]
+        assert "its output 'loss' is one number per batch" in result.warnings["message"][0]
 
     @pytest.mark.parametrize("odd", [scores, io.BytesIO, object], ids=["record", "file", "object"])
     def test_the_attributes_of_an_object_are_not_read(self, odd: Any) -> None:

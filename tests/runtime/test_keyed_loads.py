@@ -127,10 +127,10 @@ def test_explain_says_what_will_happen_and_why(rows: pd.DataFrame) -> None:
     row = said.table.set_index("node").loc["keyed"]
     assert row["lowering"] == "blocks" and row["group"] is True and row["max_models"] == 2
     assert (
-        f"8 models, max_models=2: 4,000 elements in arrival order take {as_is} loads, grouped 8"
+        f"8 models, max_models=2: 4,000 elements take {as_is} loads in arrival order, 8 if grouped"
         in (row["reason"])
     )
-    assert f"{memory.calls_by_key(keys, 2):,} under Beam" in row["reason"]
+    assert f"{memory.calls_by_key(keys, 2):,} with KeyedModelHandler" in row["reason"]
     assert "keyed (keyed) [blocks, grouped by model]:" in repr(said)
     together = rows.sort_values("k")
     assert not mm.explain(graph(together, "max_models=2")).table["group"][1]

@@ -52,7 +52,7 @@ def test_the_key_is_that_of_the_pair_and_the_model_gets_the_value(options: str) 
 
 def test_elements_known_before_the_run_decide() -> None:
     said = repr(mm.explain(mm.pipeline(f"d | {KEYED % ', max_models=1'}", d=PAIRS)))
-    assert "7 elements in arrival order take 2 loads, grouped 2" in said
+    assert "7 elements take 2 loads in arrival order, 2 if grouped" in said
 
 
 def test_text_round_trip_and_words() -> None:

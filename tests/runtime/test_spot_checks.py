@@ -104,7 +104,7 @@ def label(x: Any) -> float:
 DATA = list(range(0, 2 * ROWS, 2))
 VECTORS = [np.array([place, 1, 2], "float32") for place in range(ROWS)]
 WRONG: dict[Callable[[int], Any], tuple[str, Callable[[Block], Block]]] = {
-    plus: ("map", lambda block: block.giving([value + 7 for value in block.values])),
+    plus: ("map", lambda block: block.with_values([value + 7 for value in block.values])),
     even: ("filter", lambda block: block.take([])),
     twice: ("flat_map", lambda block: block.take(range(0, len(block), 2))),
 }
@@ -124,7 +124,8 @@ class TestDifferences:
         why = said.result.why
         assert why["data"] == CACHED and why[node].startswith(f"{spot_checks.AGAIN} (element ")
         assert why["str"] == (
-            f"computed again: the stored output of {node} above it differed from its current output"
+            f"computed again: the stored output of the upstream node {node!r} differed from its "
+            "current output"
         )
         (warned,) = said.warned
         assert warned.startswith(f"node {node!r}: its cached output differed")
@@ -146,7 +147,7 @@ class TestDifferences:
 
         def other(block: Block) -> Block:
             given = [one._replace(inference=one.inference + 1) for one in block.values.rows()]
-            return block.giving(given)
+            return block.with_values(given)
 
         falsify("lin", other)
         said = CheckedRun("rows | lin | map(label)", **names)
@@ -247,7 +248,7 @@ class TestDifferences:
         names = {**one, "str": str}
         right = CheckedRun("data | map(plus) | map(str)", **names).values("str")
         falsify("plus", WRONG[plus][1])
-        falsify("str", lambda block: block.giving(["wrong"] * len(block)))
+        falsify("str", lambda block: block.with_values(["wrong"] * len(block)))
         assert CheckedRun("data | map(plus)", **one).warned
         said = CheckedRun("data | map(plus) | map(str)", **names)
         assert said.values("str") == right and said.warned == []
@@ -563,7 +564,12 @@ class TestCost:
         assert cost(measured(10, 1000), 0, None) > 10  # the first call may include the load
         assert cost(measured(10, 1000), 0, CheckCost(6, 2)) == 3  # as before
         assert cost(measured(1, 1000), 1 << 30, empty) > 5
-        assert [spot_checks.rested(seconds) for seconds in (0, 30, 60, math.inf)] == [0, 0.5, 1, 1]
+        assert [spot_checks.rest_factor(seconds) for seconds in (0, 30, 60, math.inf)] == [
+            0,
+            0.5,
+            1,
+            1,
+        ]
         assert spot_checks.probability(0.0, 0.01) == 0 and spot_checks.probability(100, 0.01) == 1
 
     def test_real_checks_of_a_slow_step(self, monkeypatch: pytest.MonkeyPatch) -> None:

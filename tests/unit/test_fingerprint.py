@@ -908,7 +908,7 @@ def test_nodes_below_an_uncacheable_one_have_its_reason_once() -> None:
     found = identities(graph, Behind({"rows": known}, {"f": clock, "h": known}, {}))
     assert found["rows"].digest is not None and found["rows"].reason == ""
     assert found["crop"].digest is None and found["crop"].reason == clock.reason
-    assert found["mid"].reason == found["last"].reason == f"crop above it: {clock.reason}"
+    assert found["mid"].reason == found["last"].reason == f"upstream node 'crop': {clock.reason}"
     assert found["last"].digest is None and found["last"].parts["function h"] == "1"
     files = Identity(None, "h opens files (open)")
     both = identities(graph, Behind({"rows": known}, {"f": clock, "h": files}, {}))
@@ -935,7 +935,7 @@ def test_a_reason_may_be_missing() -> None:
     found = identities(
         step(function="f"), Behind({"rows": Identity(None)}, {"f": Identity("1")}, {})
     )
-    assert found["n"].reason == "rows above it: it cannot be fingerprinted"
+    assert found["n"].reason == "upstream node 'rows': it cannot be fingerprinted"
 
 
 def test_the_change_in_words() -> None:

@@ -60,7 +60,7 @@ def test_a_block_and_a_key_from_before_branches_had_a_field() -> None:
     assert isinstance(block, Block) and not hasattr(block, "arms")
     assert block.choices == block.branches == ["a", None]
     assert (block.model_keys, block.models, block.rows) == (None, None, None)
-    assert block.take([0]).choices == ["a"] and block.choosing().choices is None
+    assert block.take([0]).choices == ["a"] and block.with_choices().choices is None
     assert key == Key("1/0", "1", "a", (("u", 1),))
     again = pickle.loads(pickle.dumps(block))
     assert list(again.elements()) == list(block.elements())

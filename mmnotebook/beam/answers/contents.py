@@ -30,14 +30,14 @@ from mmnotebook.sources import identity
 KEY = 16
 """Size of a key in bytes."""
 NONE = bytes(KEY)
-"""In place of the key of an element that has none."""
+"""The key of elements that have no content key."""
 _FLAT = {str, bytes, int, float, bool, type(None)}
 _INT64 = range(-(1 << 63), 1 << 63)
 _RAW = frozenset("biufcmMSU")
 
 
 def of_block(column: Column) -> bytes | None:
-    """Return the content key of a block's values; None if it cannot be known."""
+    """Return the content key of a block's values; None if they cannot be fingerprinted."""
     try:
         return identity.of_column(column).encode()
     except Unknowable:
@@ -52,7 +52,7 @@ def of_each(column: Column, salt: bytes) -> list[bytes]:
     column
         The values.
     salt
-        Namespace of the keys: another salt gives other keys.
+        Namespace of the keys: equal values have different keys under different salts.
     """
     begun = blake2b(packed(salt), digest_size=KEY)
     try:
@@ -75,7 +75,7 @@ def _alone(value: Any, begun: Any) -> bytes:
 
 
 def is_plain(column: Column) -> bool:
-    """Return whether the content key of these values costs next to nothing."""
+    """Return whether the content key of these values is cheap to compute."""
     if isinstance(column, (Arrays, Tensors, Same)):
         return True
     if isinstance(column, Objects):
@@ -94,8 +94,8 @@ def _parts(column: Column) -> Iterator[Column]:
         yield column.records
 
 
-# A packed token marks where it ends. What is computed for all values of a column at once equals
-# the result of `_token` for each.
+# A packed token marks where it ends. The tokens that are computed for a whole column equal
+# the results of `_token` for each value.
 
 
 def _tokens(column: Column) -> Sequence[bytes]:
@@ -125,7 +125,7 @@ def _tokens(column: Column) -> Sequence[bytes]:
 
 
 def _lines(head: bytes, rows: np.ndarray[Any, Any]) -> list[bytes]:
-    """Return the bytes of each row, after a common head."""
+    """Return the bytes of each row, each with the common prefix `head`."""
     count = len(rows)
     raw = rows.tobytes()
     width = len(raw) // count if count else 0

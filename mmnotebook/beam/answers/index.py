@@ -21,7 +21,7 @@ from mmnotebook.store import entries, shards, timed
 from mmnotebook.store.shards import ShardInfo
 
 _OPEN = 256 << 20
-"""Maximum size of the shards, in bytes as stored, whose elements are kept in memory."""
+"""Maximum total size, in stored bytes, of the shards whose elements are kept in memory."""
 _KEY = np.dtype([("first", "<u8"), ("second", "<u8")])
 
 
@@ -32,15 +32,15 @@ class Answer:
     Attributes
     ----------
     places
-        For each value, the place of its input element, in ascending order.
+        For each value, the position of its input element in the block, in ascending order.
     values
         The stored values.
     failed
-        The places of inputs that failed permanently, and their failures.
+        The positions of inputs that failed permanently, and their failures.
     rest
-        The places of inputs whose outputs are not stored.
+        The positions of inputs whose outputs are not stored.
     known
-        How many inputs have a stored outcome; some may have no output.
+        The number of inputs with a stored outcome; some may have no output.
     """
 
     places: list[int]
@@ -51,7 +51,7 @@ class Answer:
 
 
 class _Elements(NamedTuple):
-    """Where each stored element is, in the order of the keys."""
+    """The position of each stored element, in the order of the keys."""
 
     keys: np.ndarray[Any, Any]
     blocks: np.ndarray[Any, Any]
@@ -82,7 +82,7 @@ class Answers:
 
     @cached_property
     def blocks(self) -> dict[bytes, list[tuple[int, int]]]:
-        """The blocks (shard and place) that were computed from an input block, by its key."""
+        """By the key of an input block: shard and position of the blocks computed from it."""
         found: dict[bytes, dict[int, tuple[int, int]]] = {}
         wanted: dict[bytes, int] = {}
         for shard, keys in enumerate(self._keys):
@@ -97,7 +97,7 @@ class Answers:
 
     @cached_property
     def elements(self) -> _Elements:
-        """The same for single elements; rows from 0 are elements, negative rows failures."""
+        """The same for single elements; negative rows are failures."""
         keys: list[bytes] = []
         blocks: list[tuple[int, int, int, int]] = []
         for shard, found in enumerate(self._keys):
@@ -114,11 +114,11 @@ class Answers:
             for _, _, good, failed in blocks
         )
         rows = np.concatenate([*places, np.arange(0)])
-        order = np.argsort(whole["first"], kind="stable")  # of equal ones the newest stays first
+        order = np.argsort(whole["first"], kind="stable")  # of equal keys the newest stays first
         return _Elements(whole[order], owners[order], rows[order])
 
     def of_block(self, key: bytes, count: int) -> Answer | None:
-        """Return the outcome for an input block of so many elements; None if it is not stored."""
+        """Return the outcome for an input block of `count` elements; None if it is not stored."""
         where = self.blocks.get(key)
         if where is None:
             return None
@@ -142,7 +142,7 @@ class Answers:
         )
 
     def of_elements(self, keys: Sequence[bytes]) -> Answer | None:
-        """Return the outcomes for some elements; None if none is stored."""
+        """Return the stored outcomes of elements with these keys; None if no outcome is stored."""
         found, rows = self._look_up(np.frombuffer(b"".join(keys), _KEY))
         places: list[int] = []
         values: list[Column] = []
@@ -169,7 +169,7 @@ class Answers:
         return Answer(places, whole, failed, rest, len(keys) - len(rest))
 
     def _look_up(self, wanted: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Return, for each key, its block, -1 if there is none, and the row in it."""
+        """Return, for each key, its block (-1 if there is none), and the row in this block."""
         known = self.elements
         blocks, rows = np.full((len(wanted), 2), -1), np.zeros(len(wanted), int)
         if len(known.keys):

@@ -1,4 +1,4 @@
-"""Input keys of stored elements: in their blocks, and in a small file next to each shard."""
+"""Content keys of the inputs of stored elements, in blocks and in a file next to each shard."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ class OfBlock:
     key
         The content key of that block.
     places
-        The place of each element's input in that block; None for one output each, in order.
+        The position of each element's input in that block; None if each input has one output, in
+        order.
     failed
-        Place and failure of each input that failed permanently.
+        Position and failure of each input that failed permanently.
     passing
-        The places of inputs whose failures may not recur.
+        The positions of inputs whose failures may not recur.
     part, parts
-        Which of the blocks computed from that block this is, and how many there are.
+        The number of this block among the blocks computed from that block, and their count.
     """
 
     key: bytes
@@ -44,7 +45,7 @@ class OfBlock:
 
 @dataclass(frozen=True)
 class OfElements:
-    """The inputs of elements each of which was computed from one input element alone.
+    """The inputs of elements that were each computed from one input element alone.
 
     Attributes
     ----------
@@ -85,7 +86,7 @@ def write_shard(draft: Path, number: int, value: Any, rows: int = 0) -> ShardInf
 
 
 def _write(folder: Path, info: ShardInfo, values: Iterable[Any]) -> None:
-    """Write the input keys of a shard's blocks, if they have any; write nothing on a full disk."""
+    """Write the input keys of a shard's blocks, if any; on a full disk, write nothing."""
     found = ShardMarks(info.checksum)
     for place, block in enumerate(values):
         mark = block.made_of if isinstance(block, Block) else None
@@ -95,12 +96,12 @@ def _write(folder: Path, info: ShardInfo, values: Iterable[Any]) -> None:
             failed = tuple(key for key, _ in mark.failed)
             found.elements.append((place, mark.keys, failed))
     if found.blocks or found.elements:
-        with suppress(OSError, StorageError):  # keys that are missing are computed again
+        with suppress(OSError, StorageError):  # without keys, the outputs are computed again
             shards.write(_beside(folder, info), found)
 
 
 def read(folder: Path, info: ShardInfo) -> ShardMarks | None:
-    """Return the input keys of a shard's blocks; None if there are none that can be trusted."""
+    """Return the input keys of a shard's blocks; None if they are missing or damaged."""
     path = _beside(folder, info)
     try:
         found = shards.read(path, shards.info(path))

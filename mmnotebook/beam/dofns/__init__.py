@@ -1,1 +1,1 @@
-"""The DoFn of all steps, its tracking, and the storing of PCollections."""
+"""The base DoFn of steps, tracking of elements, and storage of PCollections."""

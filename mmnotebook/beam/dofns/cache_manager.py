@@ -27,31 +27,32 @@ from mmnotebook.store import timed
 
 
 class ShardCache(compat.CacheManager):
-    """Keeps PCollections of any elements in any windows, thousands of elements to a file.
+    """Stores PCollections with any elements and windows, thousands of elements per file.
 
     Beam's default writes a line of text per element: pickled, quoted, base64 and bzip2.
 
-    Beam passes labels whose first part is a hash of the name under which a PCollection is watched,
-    the rest memory addresses. For a name in `kept` only the first part counts, so that what was
-    written under it is found by the name. For all others the whole label counts: two pipelines may
-    use the same name.
+    Beam passes labels that start with a hash of the PCollection's watched name; memory addresses
+    follow. For a name in `kept`, only the hash is compared, so that the stored elements are found
+    by this name. For other names, the whole label is compared, because two pipelines may use the
+    same name.
 
-    A PCollection that is not kept appears in one step when all of it is written, replaces its
-    former content, and is removed by `cleanup`. A kept one grows shard by shard, in a folder that
-    the caller creates and removes.
+    A PCollection that is not in `kept` becomes visible when it is completely written, replaces its
+    previous content, and is removed by `cleanup`. A PCollection in `kept` is visible shard by
+    shard, in a folder that the caller creates and removes.
 
-    Unbounded sources that Beam records are not for this manager. For such a pipeline
-    InteractiveRunner replaces this manager by its own StreamingCache, which it creates from this
-    one's attributes; the recording is then below this manager's folder, private like it.
+    This manager does not store unbounded sources that Beam records. For such a pipeline,
+    InteractiveRunner replaces it by a StreamingCache, which InteractiveRunner creates from this
+    manager's attributes. The recording is then inside this manager's private folder.
 
     Parameters
     ----------
     folder
-        The folder for what is not kept; created, private to its user, if it does not exist.
+        The folder of PCollections that are not in `kept`; if missing, it is created, private to its
+        user.
     kept
-        The folder of each watched name that is kept.
+        The folder of a watched name, for names whose PCollections the caller keeps.
     run_id
-        The run to stop when an element cannot be stored, if it is in this process.
+        The id of the run to stop if an element cannot be stored.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class ShardCache(compat.CacheManager):
         return known.get(compat.coder_key(self, labels), coders.ElementCoder())
 
     def cleanup(self) -> None:
-        """Remove what is not kept; Beam calls this when a pipeline changes, and at exit."""
+        """Remove what is not in `kept`; Beam calls this when a pipeline changes, and at exit."""
         for part in ("elements", "drafts"):
             shutil.rmtree(self.folder / part, ignore_errors=True)
         # Not emptied: a StreamingCache that replaces this manager still uses it.
@@ -148,14 +149,14 @@ class ShardCache(compat.CacheManager):
         shards = timed.files(path)
         if shards:
             return shards[-1].name
-        # The folder of a kept one exists before its content. An empty one cannot be told from this:
-        # Beam computes it again, which costs little.
+        # The folder of a name in `kept` exists before its content. So an empty PCollection looks
+        # like a missing one, and Beam computes it again, which costs little.
         if self._name(labels) is not None or not path.is_dir():
             return None
         return path.stat().st_ino, path.stat().st_mtime_ns
 
     def _name(self, labels: Sequence[str]) -> str | None:
-        """Return the name of a kept PCollection."""
+        """Return the name in `kept` to which the labels refer, or None."""
         return self._kept.get(compat.cache_name_in(labels), (None, None))[0]
 
     def _path(self, labels: Sequence[str]) -> Path:
@@ -203,7 +204,7 @@ class _WriteShards(PlainFn):
 
     def _take(self, value: Any, when: timed.Time) -> Iterator[str]:
         if self.name is not None and isinstance(value, Block) and not weight(value):
-            return  # the draft of a finished node may be gone; there is nothing to write
+            return  # the draft of a finished node may be removed; there is nothing to write
         self._writer.add(value, when)
         if self._writer.full:
             yield self._flush()
@@ -226,14 +227,14 @@ class _WriteShards(PlainFn):
         return name
 
     def _cause(self, error: Exception) -> RunError:
-        """Return the error that names the element that cannot be stored, or says that none can."""
+        """Return the error, with the id of the first element that cannot be stored, if any."""
         what = "a watched PCollection" if self.name is None else f"node {self.name!r}"
         for name, value in _named(self._writer.buffer):
             try:
                 coders.dump(value, io.BytesIO())
             except Exception as own:  # noqa: BLE001 - whatever a foreign object's pickling raises
-                said = f"{what}: the value for {name!r} cannot be stored: "
-                return unstorable(said + one_line(own), self.name)
+                text = f"{what}: the value for {name!r} cannot be stored: "
+                return unstorable(text + one_line(own), self.name)
         return RunError(f"{what}: its elements cannot be stored: {one_line(error)}")
 
 
@@ -256,7 +257,7 @@ class StoreShards(_WriteShards):
 
 
 def _named(elements: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield each element, those in blocks one by one, with its id or else its place."""
+    """Yield each element, also the elements in blocks, with its id or position."""
     for place, element in enumerate(elements):
         if isinstance(element, Block):
             yield from zip(element.ids, element.values.rows(), strict=True)
@@ -268,7 +269,7 @@ def _named(elements: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
 class _WriteWhole(beam.PTransform[Any, Any]):
     """Writes shards into a draft that replaces the PCollection when all bundles are finished.
 
-    The shards of a bundle that was retried are in no list, and are left out.
+    Shards of a failed attempt at a bundle are in no list, and are ignored.
     """
 
     def __init__(self, draft: str, path: str, write: _WriteShards) -> None:
@@ -291,7 +292,7 @@ class _Publish(beam.DoFn):
 
     def process(self, _: Any, written: Sequence[str]) -> None:
         if written and not self.draft.is_dir():
-            return  # Done before, in a bundle that is retried.
+            return  # An earlier attempt at this bundle has done this.
         _make(self.draft)
         for file in self.draft.iterdir():
             if file.name not in written:

@@ -1,4 +1,4 @@
-"""The DoFn of a step that calls a function of each value."""
+"""The DoFn of a step that calls a function with each value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmnotebook.elements.elements import Select, own
 
 
 class CallFn(NodeFn):
-    """Calls a function with each single value, and keeps what it returns."""
+    """Calls a function with each value; outputs the results."""
 
     def __init__(
         self, node: str, run_id: str, select: Select, function: Callable[[Any], Any]
@@ -20,8 +20,8 @@ class CallFn(NodeFn):
         self.function = function
 
     def blocks(self, block: Block) -> Iterable[Block]:
-        """Yield a block of what the function returns for each value."""
-        outcome = self.track.each(block.ids, block.values, self.called, gives=True)
+        """Yield a block with the result of the function for each value."""
+        outcome = self.track.each(block.ids, block.values, self.called, counts_output=True)
         return in_parts(self.track.stored(block, outcome))
 
     def called(self, value: Any) -> Any:

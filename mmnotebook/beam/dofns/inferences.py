@@ -20,9 +20,9 @@ def inferences(values: Column) -> Column:
 
 
 def bare(values: Column) -> Column:
-    """Return values as a model gets them: the inferences, also of predictions in joined records.
+    """Replace predictions, also those in joined records, by their inferences, as models take them.
 
-    This works on columns: single values are only visited if they are dicts of unequal fields.
+    This works on whole columns; only dicts with different fields are processed one by one.
     """
     values = inferences(values)
     if isinstance(values, Records):

@@ -20,14 +20,14 @@ from mmnotebook.elements.elements import Select
 class PlainFn(beam.DoFn):
     """A DoFn without state and timers."""
 
-    # Beam inspects the signature of every method, dozens of times in a run, and twice as often to
-    # find state and timers: without this, that is half of a run's fixed cost.
+    # Beam inspects the signatures of all methods dozens of times in a run, and twice as often to
+    # find state and timers. Without this method, that is half of a run's fixed cost.
 
     def __dir__(self) -> list[str]:
         return []
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith(INSPECTS):  # Beam looks here for the signature first
+        if name.startswith(INSPECTS):  # Beam looks up the signature here first
             return functools.partial(_arguments, type(self), name.removeprefix(INSPECTS))
         raise AttributeError(name)
 
@@ -49,12 +49,12 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
 
     A subclass implements `blocks`, which computes the output for one element of its input, usually
     a block. `enters` and `leaves` say whether this step counts the node's input and output. With
-    `reuse`, the outputs of known blocks or elements are not computed again.
+    `reuse`, outputs that are stored for equal blocks or elements are not computed again.
 
     Parameters
     ----------
     select
-        The fields of each value that the step gets.
+        The fields that the step selects from each value.
     """
 
     enters = True
@@ -67,25 +67,25 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
 
     def setup(self) -> None:
         self.track = Tracker(self.node, self.run_id, self.step, self.enters)
-        self.track.keeps(getattr(self, "function", None))
+        self.track.watch_state(getattr(self, "function", None))
 
     def process(self, element: Any) -> Iterator[Any]:
         self.track.check()
         if isinstance(element, Block):
             element = self.track.picked(element, self.select)
-            self.track.meets(element)
+            self.track.watch_folders(element)
         for made in self.track.timed(lambda: self._made(element)):
             if isinstance(made, Block):
                 self.track.flow.given += weight(made)
                 if self.leaves:
-                    self.track.gave(len(made))
+                    self.track.count_outputs(len(made))
             yield made
-        self.track.done()
-        # Last: by now, the output of the input so far was passed on.
+        self.track.end_block()
+        # Counted last, when all output of this input was passed on.
         self.track.flow.taken += self.weight(element)
 
     def _made(self, element: Any) -> Iterable[Any]:
-        """Compute the output for one element of the input, except for what is known already."""
+        """Return the output for one element of the input; compute only what is not stored."""
         if self.reuse is None:
             return self.blocks(element)
         return self.reuse.blocks(self.track, element, self.blocks)

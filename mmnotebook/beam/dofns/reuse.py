@@ -1,4 +1,4 @@
-"""`Reuse`: reads known outputs of a step and computes only the others."""
+"""`Reuse`: stored outputs of a step, so that only other outputs are computed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mmnotebook.elements.packing import concat
 from mmnotebook.fingerprint.tokens import hashed
 
 _SHARE = 0.03
-"""The share of a node's time that computing content keys may take."""
+"""Maximum share of a node's time for the computation of content keys."""
 _SAMPLE = 16
 
 
 @dataclass
 class Reuse:
-    """The known outputs of a step.
+    """The stored outputs of a step.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class Reuse:
     answers
         The stored outputs of earlier runs of such nodes.
     by_element
-        Whether outputs are known by element; otherwise, by whole block.
+        Whether outputs are looked up by element; otherwise, by whole block.
     children
-        Whether an element has any number of outputs, as in a flat_map.
+        Whether an element can have any number of outputs, as in a flat_map.
     """
 
     own: str
@@ -47,7 +47,7 @@ class Reuse:
     def blocks(
         self, track: Tracker, block: Block, make: Callable[[Block], Iterable[Block]]
     ) -> Iterator[Block]:
-        """Yield the outputs for a block, calling `make` for those that are not known."""
+        """Yield the outputs for a block; call `make` for elements whose outputs are not stored."""
         look = self.look(block)
         started = time.perf_counter()
         made = list(make(look.rest)) if look.is_open else []
@@ -55,19 +55,19 @@ class Reuse:
         yield from look.blocks(track, made)
 
     def look(self, block: Block) -> Look:
-        """Look up the known outputs for a block."""
+        """Look up the stored outputs for a block."""
         return Look(self, block)
 
     def worked(self, seconds: float) -> None:
-        """Add the time that unknown outputs took."""
+        """Add the time that was spent on outputs that were not stored."""
         self._worked += seconds
 
-    def block_key(self, column: Column, sure: bool) -> bytes | None:
-        """Return the content key of a block's values; None if it is unknown or too costly.
+    def block_key(self, column: Column, is_wanted: bool) -> bytes | None:
+        """Return the content key of a block's values; None if there is none or it costs too much.
 
-        `sure` says that the lookup may succeed.
+        With `is_wanted`, the key is computed at any cost.
         """
-        if not (sure or contents.is_plain(column) or self._is_cheap(column)):
+        if not (is_wanted or contents.is_plain(column) or self._is_cheap(column)):
             return None
         started = time.perf_counter()
         key = contents.of_block(column)
@@ -88,12 +88,12 @@ class Reuse:
 
 
 class Look:
-    """The known outputs for one block, and the elements whose outputs must be computed.
+    """The stored outputs for one block, and the elements whose outputs must be computed.
 
     Attributes
     ----------
     rest
-        The elements whose outputs are not known.
+        The elements whose outputs are not stored.
     is_open
         Whether there is anything to compute.
     """
@@ -116,14 +116,14 @@ class Look:
             if (found := answers.of_elements(self._keys)) is not None:
                 return found
         if answers.blocks:
-            self._key = self._reuse.block_key(values, sure=True)
+            self._key = self._reuse.block_key(values, is_wanted=True)
             if self._key is not None:
                 return answers.of_block(self._key, len(values))
         return None
 
     @property
     def given(self) -> int:
-        """The number of known outputs."""
+        """The number of stored outputs."""
         return 0 if self._answer is None else len(self._answer.places)
 
     def blocks(self, track: Tracker, made: list[Block], by_element: bool = False) -> list[Block]:
@@ -132,26 +132,26 @@ class Look:
         Parameters
         ----------
         track
-            Counts the known outputs.
+            Counts the reused outputs.
         made
             The outputs that were computed for `rest`.
         by_element
-            Whether each output was computed from one element alone, whatever was looked up before.
+            Whether each output was computed from one element alone, also after a lookup by block.
         """
         if self._answer is not None:
             made = self._together(track, self._answer, made)
         return self._marked(made, track.passing, by_element or self._reuse.by_element)
 
     def marked(self, track: Tracker, made: list[Block]) -> list[Block]:
-        """Mark outputs, computed from one element each, so that they are found again."""
+        """Add the input keys to outputs that were each computed from one element."""
         return self._marked(made, track.passing, by_element=True)
 
     def _together(self, track: Tracker, answer: Answer, made: list[Block]) -> list[Block]:
-        """Merge the known and the computed outputs."""
+        """Merge the stored and the computed outputs."""
         block = self._block
         names = {"node": track.node}
         failed = [fail._replace(id=block.ids[place], **names) for place, fail in answer.failed]
-        track.again(answer.known, failed)
+        track.count_known(answer.known, failed)
         new = [fail for one in made for fail in one.failed]
         places, values = list(answer.places), answer.values
         if any(map(len, made)):
@@ -161,10 +161,10 @@ class Look:
             order = sorted(range(len(places)), key=places.__getitem__)
             places, values = [places[at] for at in order], values.take(order)
         kept = self._of(places)
-        return list(in_parts(kept.giving(values, [*block.failed, *failed, *new])))
+        return list(in_parts(kept.with_values(values, [*block.failed, *failed, *new])))
 
     def _of(self, places: Sequence[int]) -> Block:
-        """Return the elements at these places, or their children."""
+        """Return the elements at these positions, or their children."""
         kept = self._block.take(places)
         if not self._reuse.children:
             return kept
@@ -176,7 +176,7 @@ class Look:
         return replace(kept, ids=ids, origins=origins)
 
     def _marked(self, made: list[Block], passing: set[str], by_element: bool) -> list[Block]:
-        """Return the same blocks, marked with their inputs."""
+        """Return the same blocks with the keys of their inputs."""
         found = _Places(self._block, self._reuse.children)
         if not len(self._block) or not found.are_clear(made):
             return made
@@ -199,7 +199,7 @@ class Look:
     def _block_marks(
         self, places: list[Sequence[int]], failed: list[tuple[int, Any]], passing: list[int]
     ) -> list[OfBlock] | list[None]:
-        key = self._key or self._reuse.block_key(self._block.values, sure=False)
+        key = self._key or self._reuse.block_key(self._block.values, is_wanted=False)
         if key is None:
             return [None] * len(places)
         marks = [
@@ -210,7 +210,7 @@ class Look:
 
 
 class _Places:
-    """The places of a block's elements, by their ids."""
+    """The positions of a block's elements, by their ids."""
 
     def __init__(self, block: Block, children: bool) -> None:
         self._block, self._children = block, children
@@ -227,7 +227,7 @@ class _Places:
         return self._by_id()[element_id]
 
     def of(self, made: Block) -> Sequence[int]:
-        """Return the place of each output's input element; a range if it is all of them."""
+        """Return the position of each output's input element; a range if these are all elements."""
         if made.ids is self._block.ids and not self._children:
             return range(len(made))
         ids = made.ids

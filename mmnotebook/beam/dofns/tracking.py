@@ -25,7 +25,7 @@ NODE_NAMESPACE = "mmnotebook.node."
 PASSING = "passing"
 """The counter of failures that may not recur."""
 REUSED = "reused"
-"""The counter of elements whose outcomes were known already."""
+"""The counter of elements whose outcomes are read from the cache."""
 _END = object()
 
 
@@ -72,12 +72,12 @@ class Tracker:
         if self.run is not None:
             self.run.check()
 
-    def came(self, count: int) -> None:
+    def count_inputs(self, count: int) -> None:
         """Count elements of the node's input."""
         self._counts["elements_in"] += count
         self.tally.elements_in += count
 
-    def gave(self, count: int) -> None:
+    def count_outputs(self, count: int) -> None:
         """Count elements of the node's output."""
         self._counts["elements_out"] += count
         shown = min(count, self._ahead)
@@ -95,9 +95,9 @@ class Tracker:
             self.run.failed(self.node, failed)
         return failed
 
-    def again(self, count: int, failed: Iterable[Failure]) -> None:
-        """Count elements whose outcomes were known already, failures among them."""
-        self.came(count)
+    def count_known(self, count: int, failed: Iterable[Failure]) -> None:
+        """Count elements whose outcomes are read from the cache, and the failures among them."""
+        self.count_inputs(count)
         self._counts[REUSED] += count
         for one in failed:
             self._counts["failed"] += 1
@@ -109,14 +109,14 @@ class Tracker:
         ids: Sequence[str],
         values: Iterable[Any],
         function: Callable[[Any], Any],
-        gives: bool = False,
+        counts_output: bool = False,
     ) -> CallOutcome:
         """Call a function with each value; if it raises, only that element fails.
 
-        `gives` says that each result is an output of the node: it is counted at once, not when the
-        block is full.
+        With `counts_output`, each result is an output of the node and is counted at once, not when
+        its block is complete.
         """
-        return self._each(ids, values, function, self.enters, gives)
+        return self._each(ids, values, function, self.enters, counts_output)
 
     def _each(
         self,
@@ -124,7 +124,7 @@ class Tracker:
         values: Iterable[Any],
         function: Callable[[Any], Any],
         enters: bool,
-        gives: bool = False,
+        counts_output: bool = False,
     ) -> CallOutcome:
         places: list[int] = []
         results: list[Any] = []
@@ -132,26 +132,26 @@ class Tracker:
         for place, value in enumerate(values):
             self.check()
             if enters:
-                self.came(1)
+                self.count_inputs(1)
             try:
                 results.append(settled(function(value)))
             except ENDS_RUN:
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever the user's function raises
                 if not enters:
-                    self.came(1)
+                    self.count_inputs(1)
                 failed.append(self.fail(ids[place], error))
             else:
                 places.append(place)
-                if gives:
+                if counts_output:
                     self._ahead += 1
                     self.tally.elements_out += 1
         return CallOutcome(places, results, failed)
 
-    def refused(
+    def fail_places(
         self, ids: Sequence[str], outcome: CallOutcome, errors: Mapping[int, BaseException]
     ) -> CallOutcome:
-        """Turn the results at these places into failures."""
+        """Replace the results at these places by failures."""
         shown = min(len(errors), self._ahead)
         self._ahead -= shown
         self.tally.elements_out -= shown
@@ -167,23 +167,23 @@ class Tracker:
         """Return the elements with their results; those whose result cannot be stored fail."""
         values = pack(outcome.results)
         if errors := not_storable(values):
-            outcome = self.refused(block.ids, outcome, errors)
+            outcome = self.fail_places(block.ids, outcome, errors)
             values = pack(outcome.results)
-        return block.take(outcome.places).giving(values, [*block.failed, *outcome.failed])
+        return block.take(outcome.places).with_values(values, [*block.failed, *outcome.failed])
 
-    def own(self, block: Block) -> Block:
-        """Return the block without the failures of nodes above, which are stored there."""
+    def without_earlier_failures(self, block: Block) -> Block:
+        """Return the block without the failures of upstream nodes, which are stored there."""
         if not block.failed:
             return block
         return replace(block, failed=[f for f in block.failed if f.node == self.node])
 
     def picked(self, block: Block, select: Select) -> Block:
         """Return the block with the selected fields as values; elements without them fail."""
-        own = self.own(block)
+        own = self.without_earlier_failures(block)
         # A field of a prediction is a field of its inference.
         values, pick = pick_column(own.values if select is None else inferences(own.values), select)
         if pick is None:
-            return own.giving(values, own.failed)
+            return own.with_values(values, own.failed)
         return after(own, self._each(own.ids, values, pick, enters=False))
 
     def timed(self, make: Callable[[], Iterable[Any]]) -> Iterator[Any]:
@@ -201,19 +201,19 @@ class Tracker:
                 return
             yield item
 
-    def meets(self, block: Block) -> None:
-        """Watch the folders that the block's elements name."""
+    def watch_folders(self, block: Block) -> None:
+        """Watch the folders whose paths occur in the block's elements."""
         if self.record is not None:
             for column in _texts(block.values):
                 self.record.watch(paths.in_values(column))
 
-    def keeps(self, function: Any) -> None:
-        """Remember the state that a function keeps between calls."""
+    def watch_state(self, function: Any) -> None:
+        """Copy the state that a function keeps between calls, to detect later changes."""
         if self.record is not None and function is not None:
             self._kept = KeptState(function)
 
-    def done(self) -> None:
-        """End a block: record it if its function has modified the state that it keeps."""
+    def end_block(self) -> None:
+        """End a block; record whether its function has modified the state that it keeps."""
         if self.record is not None and self._kept is not None and self._kept.is_changed():
             self.record.varies("it modifies state that it keeps between calls")
             self._kept = None
@@ -264,4 +264,4 @@ def weight(block: Block) -> int:
 def after(block: Block, outcome: CallOutcome) -> Block:
     """Return the elements that did not fail with their results, and all failures."""
     kept = block.take(outcome.places)
-    return kept.giving(outcome.results, [*block.failed, *outcome.failed])
+    return kept.with_values(outcome.results, [*block.failed, *outcome.failed])

@@ -1,9 +1,9 @@
 """Transient errors, which may not occur in another attempt.
 
-The error decides, and each error in its chain: by an HTTP or gRPC status, a time to wait, an errno,
-Python's classes for these, and finally by the words that clients use in codes and in names of
-classes. In doubt an element is tried again: that costs a call, while a failure that is kept costs
-the output.
+An error is transient if it or an error in its chain is transient. This is decided from an HTTP or
+gRPC status, a retry time, an errno, Python's classes for these errors, and finally from words that
+clients use in codes and class names. In doubt, the error is transient: a new attempt costs only a
+call, but a stored failure would cost the output.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from contextlib import suppress
 from typing import Any
 
 _DEPTH = 50
-"""Maximum number of errors of a chain that are examined."""
+"""Maximum number of errors in a chain that are examined."""
 
 _HTTP = frozenset({401, 402, 403, 407, 408, 409, 421, 423, 424, 425, 429})
-"""Statuses below 500 that concern the account, the rate or the moment, not the request itself."""
+"""Statuses below 500 that depend on the account, the rate or the time, not on the request."""
 _NEVER = frozenset({501, 505})
-"""Statuses from 500 that the same request always has."""
+"""Statuses from 500 that the same request always returns."""
 _GRPC = frozenset({1, 2, 4, 7, 8, 10, 13, 14, 15, 16})
-"""gRPC status codes; without: invalid, not found, exists, precondition, range, unimplemented."""
+"""Transient gRPC status codes. Not transient: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS,
+FAILED_PRECONDITION, OUT_OF_RANGE and UNIMPLEMENTED."""
 
 _ERRNO = frozenset(
     getattr(errno, name)
@@ -63,16 +64,16 @@ _WORDS = re.compile(
     r"|broken.?process|out.?of.?memory",
     re.IGNORECASE,
 )
-"""Words in codes and in names of classes."""
+"""Words in codes and class names of transient errors."""
 _MEMORY = re.compile(
     r"out of memory|(can't|cannot|could not|failed to|unable to) allocate|not enough memory",
     re.IGNORECASE,
 )
-"""Messages of frameworks that have no class for this error."""
+"""Messages of frameworks that have no class for a lack of memory."""
 
 
 def may_pass(error: BaseException) -> bool:
-    """Return whether another attempt at the element may succeed with nothing changed."""
+    """Return whether another attempt at the element may succeed without any change."""
     return any(map(_passes, _chain(error)))
 
 
@@ -97,7 +98,7 @@ def _passes(error: BaseException) -> bool:
     if _says_when(error):
         return True
     statuses = list(_statuses(error))
-    if statuses:  # a status of the request counts more than the error's class
+    if statuses:  # a status is more reliable than the error's class
         return any(statuses) or any(map(_WORDS.search, _codes(error)))
     if isinstance(error, OSError) and error.errno is not None:
         return isinstance(error, _CLASSES) or error.errno in _ERRNO

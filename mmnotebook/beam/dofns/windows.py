@@ -19,8 +19,8 @@ from mmnotebook.graph.graph import Graph, Node
 class InWindows(beam.ParDo):
     """A ParDo whose output has another windowing than its input.
 
-    The function itself yields each element with its windows. `WindowInto` would assign windows by
-    timestamp, which differs where a step has moved it to the end of the window.
+    The function itself yields each element with its windows. `WindowInto` would assign other
+    windows where a step has moved the timestamp to the end of the window.
     """
 
     def __init__(self, function: beam.DoFn, windowing: Windowing) -> None:
@@ -39,7 +39,7 @@ class _Same(PlainFn):
 
 
 def kept(windowing: Windowing) -> Windowing | None:
-    """Return the windowing for elements that have all arrived; None for Beam's default."""
+    """Return the windowing of complete, stored elements; None for Beam's default."""
     plain = Windowing(windowing.windowfn)
     return None if plain.is_default() else plain
 
@@ -57,7 +57,7 @@ def of_nodes(graph: Graph, sources: Mapping[str, Windowing | None]) -> dict[str,
 
 
 def together(node: Node, inputs: Sequence[Any]) -> list[Any]:
-    """Return the inputs of a node in windows in which they can be joined.
+    """Return the inputs of a node with windows in which they can be joined.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _whole(node: Node, place: int, pcoll: Any) -> Any:
 
 
 def _once(node: Node, place: int, pcoll: Any) -> Any:
-    """Group when a window has ended: an earlier firing would miss some outputs of members."""
+    """Set a trigger at the end of the window: an earlier pane would lack outputs of some inputs."""
     windowing = pcoll.windowing
     if isinstance(windowing.triggerfn, DefaultTrigger):
         return pcoll

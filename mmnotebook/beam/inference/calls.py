@@ -1,4 +1,4 @@
-"""Calls of a model over rows, in its batch size, with failures set aside."""
+"""Calls of a model with rows, in its batch size; a failed row does not fail its batch."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ Places = Sequence[int]
 class Calls:
     """The calls of a model over the rows of some blocks, and the outcome of each row.
 
-    Every row goes through the functions before the model once. Rows of one shape are batched
-    together; the results are in the order of the rows again.
+    The functions before the model are applied once to each row. Rows of one shape are batched
+    together; the results have the order of the rows.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Calls:
         self._of, self.given = good, pack(made)
 
     def _fail(self, place: int, error: BaseException) -> None:
-        self.track.came(1)
+        self.track.count_inputs(1)
         self.errors[place] = error
 
     def _groups(self) -> list[Places]:
@@ -133,23 +133,23 @@ class Calls:
             start += rows
 
     def _rows(self) -> int:
-        """Return the size of the next batch, by what is known of the model so far."""
-        if not (self.examination.known.remote and self.handler.asked_alone):
+        """Return the size of the next batch, from what is known about the model so far."""
+        if not (self.examination.known.remote and self.handler.is_called_per_element):
             return self.handler.rows
-        # One row does not show the layout of the outputs, two do.
+        # The layout of outputs cannot be determined from one row, but from two.
         return 2 if self._waiting else 1
 
     def _make(self, batch: Places) -> None:
-        self.track.came(len(batch))
+        self.track.count_inputs(len(batch))
         before = len(self.places)
         self._try(batch)
-        self.track.gave(len(self.places) - before)
+        self.track.count_outputs(len(self.places) - before)
 
     def _try(self, batch: Places) -> None:
-        """Call the model with a batch; if it raises, halve it until a bad element is alone.
+        """Call the model with a batch; if it raises, halve it until each bad element is alone.
 
-        A remote model gets the elements of a failed batch one by one instead, so that none is paid
-        for more than once again.
+        A remote model receives the elements of a failed batch one by one instead, so that each
+        element costs at most one more call.
         """
         try:
             with watching() as watch:
@@ -157,7 +157,7 @@ class Calls:
         except (*ENDS_RUN, MMError):
             raise
         except CallTimeoutError as error:
-            # Halves would time out too, beside a call that has not ended.
+            # Halves would time out too, because the first call still runs.
             self.errors.update(dict.fromkeys((self._of[place] for place in batch), error))
         except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
             if len(batch) == 1:
@@ -180,11 +180,11 @@ class Calls:
 
     @property
     def meter(self) -> Any:
-        """The counter of the calls."""
+        """The meter that counts the calls."""
         return self.handler.meter
 
     def raw(self, batch: Places) -> Any:
-        """Return the model's output for some rows; the call is not counted."""
+        """Call the model with some rows without counting the call; return its output."""
         self.track.check()
         given: Any = self._taken(batch)
         if self.spec.collate is not None:
@@ -200,13 +200,13 @@ class Calls:
 
     def take(self, place: int, made: Any, error: BaseException | None, seconds: float) -> None:
         """Record the outcome of a call with one row that was already made."""
-        self.track.came(1)
+        self.track.count_inputs(1)
         if error is not None:
             self.errors[self._of[place]] = error
             return
         self.meter.called(seconds)
         self.keep([place], made)
-        self.track.gave(len(self.places))
+        self.track.count_outputs(len(self.places))
 
     def keep(self, batch: Places, made: Any) -> None:
         """Record the model's output for some rows."""
@@ -221,13 +221,13 @@ class Calls:
         self._keep([self._of[place] for place in batch], rows)
 
     def _settle(self) -> None:
-        """Record the outputs that waited until their layout was known."""
+        """Record the outputs that were held until their layout was known."""
         if self._waiting:
             batch, made = self._waiting.pop()
             self.examination.settle(made, len(batch))
             before = len(self.places)
             self.keep(batch, made)
-            self.track.gave(len(self.places) - before)
+            self.track.count_outputs(len(self.places) - before)
 
     def _taken(self, batch: Places) -> Column:
         if isinstance(batch, range):
@@ -246,7 +246,7 @@ class Calls:
         self.meter.odd(odd)
 
     def _without_errors(self, places: Places, rows: Column) -> tuple[Places, Column]:
-        """Make elements fail whose outputs are exceptions, as gathered calls return them."""
+        """Fail elements whose outputs are exceptions, as `asyncio.gather` may return them."""
         found = rows.values if isinstance(rows, Objects) else ()
         bad = {at: value for at, value in enumerate(found) if isinstance(value, BaseException)}
         if not bad:
@@ -271,7 +271,7 @@ class Calls:
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:
-        """End the run if outputs are not one per element: no single element is to blame."""
+        """Stop the run if the model does not return one output per element."""
         try:
             yield
         except WrongOutputsError as error:
@@ -281,7 +281,7 @@ class Calls:
             raise run_state.stop(self.handler.run_id, cause) from None
 
     def _sort(self) -> None:
-        """Sort the outputs into the order of the rows."""
+        """Sort the outputs in the order of the rows."""
         if all(one < other for one, other in pairwise(self.places)):
             return
         order = sorted(range(len(self.places)), key=self.places.__getitem__)
@@ -322,9 +322,9 @@ class Calls:
 
 
 def _of_collate(collate: Any, remedy: str | None) -> str | None:
-    """Return the remedy for outputs that are not one per element; `collate` comes first.
+    """Return the remedy for outputs that are not one per element, first for the `collate` function.
 
-    The model may have returned an output for each element of its batch.
+    The model may have returned one output for each element of the batch that `collate` made.
     """
     if collate is None:
         return remedy

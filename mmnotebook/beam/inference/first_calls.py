@@ -2,7 +2,7 @@
 
 The first call of a model in a process has one element and is watched. A model that is found to be
 remote is only called for predictions. For all others, calls that are not counted show which output
-belongs to which element, and whether an element's output depends on its batch.
+belongs to which element, and whether an output depends on the other elements of its batch.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from mmnotebook.model.layouts import Layout, WrongOutputsError
 from mmnotebook.model.loaded.sockets import watching
 from mmnotebook.model.time_limit import CallTimeoutError
 from mmnotebook.state import run_state
-from mmnotebook.state.places import unheard
+from mmnotebook.state.places import holding_warnings
 
 if TYPE_CHECKING:
     from mmnotebook.beam.inference.calls import Calls
 
 _PROOFS = (2, 3)
-"""Sizes of the batches that are tried if those of the run show no layout."""
+"""Sizes of the test batches that are used if the run's batches do not show the layout."""
 _TRIES = 3
-"""Maximum number of comparisons that errors or slowness of the model may end."""
+"""Maximum number of comparisons that may end early because the model fails or is slow."""
 
 
 class Examination:
-    """The properties of a model, as its calls show them."""
+    """Finds out the properties of a model from its calls."""
 
     def __init__(self, calls: Calls) -> None:
         self.calls, self.spec = calls, calls.spec
@@ -45,7 +45,7 @@ class Examination:
         self._cost = run_state.ModelCost() if run is None else run.costs[calls.handler.node]
 
     def begin(self, group: Sequence[int]) -> int:
-        """Make the first calls, if there were none; return how many rows have outputs then."""
+        """Make the first calls, if none were made; return how many rows then have outputs."""
         known, box, done = self.known, self.calls.box, 0
         if known.started and (known.probed or known.remote):
             return 0
@@ -61,14 +61,14 @@ class Examination:
         return done
 
     def end(self, group: Sequence[int]) -> None:
-        """Find out what there was no time for at the beginning."""
+        """Make the comparisons for which there was no time at the beginning."""
         self._cost.working += self.calls.meter.seconds
         if not self.known.remote:
             self._compare(group)
         self.say()
 
     def check(self, batch: Sequence[int], rows: Column) -> None:
-        """Compare some elements' outputs in a batch of the run with their outputs alone."""
+        """Compare outputs of some elements in a batch of the run with their outputs alone."""
         for place in [place for place in self._alone if place in batch]:
             at = batch.index(place)
             alone, beside = self._alone.pop(place), rows.part(at, at + 1).rows()
@@ -95,12 +95,12 @@ class Examination:
             return
         handler.said = True
         earlier = known.seen_in not in ("", run.run_id)
-        text = f"model {self.spec.name!r} {_said(known, self.spec)}"
+        text = f"model {self.spec.name!r} {_difference(known, self.spec)}"
         text += "; seen in an earlier run" if earlier else ""
         run.warn(handler.node, self.spec.name, ModelWarning, text)
 
     def rows(self, batch: Sequence[int], made: Any) -> Column | None:
-        """Return the outputs of a batch by element; None if only more batches can show which.
+        """Return the outputs of a batch by element; None if this needs outputs of more batches.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class Examination:
         except WrongOutputsError:
             if len(batch) > 1 or self.known.remote:
                 raise knowledge.wrong(made, len(batch), self.spec.output_batch_axis) from None
-        # The model squeezes its outputs: with the element given twice, there is an axis again.
+        # The model squeezes its outputs: a batch with the element twice keeps the batch axis.
         twice = self._again([batch[0], batch[0]])
         try:
             return outputs.rows(twice, 2, layout).part(0, 1)
@@ -125,12 +125,12 @@ class Examination:
             raise knowledge.wrong(made, 1, self.spec.output_batch_axis) from None
 
     def settle(self, made: Any, count: int) -> None:
-        """Decide the layout by the batches so far, as there are no more.
+        """Determine the layout from the batches so far, after the last batch.
 
         Raises
         ------
         WrongOutputsError
-            If they leave it open.
+            If these batches do not determine it.
         """
         self.known.settle(made, count, self.spec.output_batch_axis)
 
@@ -156,7 +156,7 @@ class Examination:
             axes = self.spec.output_batch_axis
             try:
                 self.known.learn(again, size, axes)
-            except WrongOutputsError as error:  # report it for the batch that the user knows
+            except WrongOutputsError as error:  # the run reports it for a batch of its own size
                 said = knowledge.wrong(made, len(batch), axes)
                 raise WrongOutputsError(str(said), error.remedy) from None
             if self.known.layout is not None:
@@ -164,7 +164,7 @@ class Examination:
         self.settle(made, len(batch))
 
     def _first(self, place: int) -> int:
-        """Call the model with one element, watched; return 1 if that was a prediction, else 0."""
+        """Observe a call with one element; return 1 if its output is a prediction, else 0."""
         calls, known = self.calls, self.known
         if calls.base.is_remote:
             known.started = known.remote = True
@@ -172,20 +172,20 @@ class Examination:
             return 1
         started = time.perf_counter()
         made, error = None, None
-        with watching() as watch, unheard() as heard:
+        with watching() as watch, holding_warnings() as held:
             try:
                 made = calls.raw([place])
             except (*ENDS_RUN, MMError):
                 raise
             except BaseException as raised:  # noqa: BLE001 - whatever the user's model raises
                 error = raised
-        # It may have been slow as the first call: a comparison takes at least as long.
+        # The first call may be slower than later ones; it is the estimate for a comparison.
         seconds = known.needed = time.perf_counter() - started
         self._cost.probing += seconds
         known.started = True
         known.remote = watch.connected and calls.base.is_remote is None
         if known.remote or isinstance(error, CallTimeoutError):
-            heard.tell(calls.track.run, calls.handler.node, self.spec.name)
+            held.report(calls.track.run, calls.handler.node, self.spec.name)
             calls.take(place, made, error, seconds)
             return 1
         if error is None and self.spec.batched:
@@ -194,7 +194,7 @@ class Examination:
         return 0
 
     def _compare(self, group: Sequence[int]) -> None:
-        """Compare the model's outputs with each other, once, if there is time for it."""
+        """Compare the model's outputs with each other once, if there is time."""
         known = self.known
         limit = probes.allowance(self._cost.working) - self._cost.probing
         if known.probed or known.tries >= _TRIES or known.needed > limit or not group:
@@ -230,15 +230,15 @@ class Examination:
 
     def _again(self, places: Sequence[int]) -> Any:
         """Return the model's output for some rows, in a call that is not counted."""
-        with unheard():
+        with holding_warnings():
             return self.calls.raw(places)
 
 
 _FINE = {(None, None), (None, True), (True, None), (True, True)}
 
 
-def _said(known: Knowledge, spec: ModelSpec) -> str:
-    """Return in which way a model's outputs differ, with a remedy, on one line."""
+def _difference(known: Knowledge, spec: ModelSpec) -> str:
+    """Describe how a model's outputs differ, with a remedy, on one line."""
     seen = f" ({known.difference})" if known.difference else ""
     if known.repeatable is False:
         if spec.reset is not None:
@@ -263,5 +263,5 @@ def _left_out(spec: ModelSpec, names: Sequence[Any]) -> str:
     one = len(names) == 1
     return (
         f"model {spec.name!r}: its {'output' if one else 'outputs'} {listed} "
-        f"{'is' if one else 'are'} one number for a whole batch, and left out of the predictions"
+        f"{'is' if one else 'are'} one number per batch, and not included in the predictions"
     )

@@ -25,13 +25,13 @@ def base_handler(spec: ModelSpec) -> Any:
 class SpecHandler(Delegate):
     """A framework's handler with the options that `register` has for every framework.
 
-    These are the functions before the model, arguments and a time limit for every call, environment
-    variables, and how many processes share how many copies.
+    These are the functions before the model, the arguments and the timeout of each call,
+    environment variables, and the number of model copies.
 
     Attributes
     ----------
     identity
-        The model's content identity, under which findings about its calls are kept.
+        The model's content identity, the key of the findings about its calls.
     """
 
     def __init__(self, spec: ModelSpec, base: Any) -> None:
@@ -45,7 +45,7 @@ class SpecHandler(Delegate):
 
     @property
     def is_remote(self) -> bool | None:
-        """Whether the model is remote. None if its first call must show it."""
+        """Whether the model is remote; None if only its first call can show it."""
         if self.spec.remote is None and isinstance(self.base, RemoteModelHandler):
             return True
         return self.spec.remote
@@ -68,7 +68,8 @@ class SpecHandler(Delegate):
         """
         arguments = self._arguments(inference_args)
 
-        # A model with copies of its own classes gets instances of these, and returns the originals.
+        # A model that has its own copies of classes gets instances of these copies, and returns
+        # instances of the original classes.
         own = pickling.by_origin([*self._made, *pickling.made_for(model)])
 
         def call() -> Any:
@@ -120,8 +121,8 @@ class SpecHandler(Delegate):
 class Served:
     """A loaded model that processes share: each sends it whole batches.
 
-    Beam gives the other processes a proxy, which has only the object's methods; most models have
-    more than that.
+    Beam passes a proxy to the other processes. The proxy has only the methods of the object, and
+    most models need other attributes too.
     """
 
     def __init__(self, base: Any, model: Any) -> None:
@@ -138,7 +139,7 @@ def inference(result: Any) -> Any:
 
 
 def _results(base: Any, batch: Any, model: Any, arguments: dict[str, Any] | None) -> Any:
-    """Return a handler's result: the raw output from ours, one output per element from others."""
+    """Return the raw output of an mmnotebook handler, one output per element of other handlers."""
     results = base.run_inference(batch, model, arguments)
     if getattr(base, "takes_columns", False) or isinstance(results, outputs.Each):
         return results

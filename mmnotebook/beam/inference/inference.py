@@ -29,12 +29,12 @@ from mmnotebook.model.registered import newest_file
 from mmnotebook.state import places, run_state
 
 BATCHES = 16
-"""Rows of small blocks are collected until they fill so many batches."""
+"""The number of batches that the rows of small blocks must fill before they are processed."""
 DEFAULT_BATCH = 64
 
 
 class Loaded:
-    """A loaded model in a box that can be weakly referenced, as Beam's sharing needs."""
+    """A wrapper of a loaded model that supports weak references, which Beam's sharing needs."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -59,15 +59,15 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         The handler that calls the model. If it `takes_columns`, it gets a `Column`, otherwise a
         list.
     select
-        The fields of the incoming values that the model's `input` then chooses from.
+        The fields of the incoming values, from which the model's `input` then selects.
     run_id
-        The id under which to look for the run, if it is in this process.
+        The id of the run.
     key
-        The identity under which the model stays loaded, None for one that does not.
+        The key under which the model stays loaded; None if it is released after use.
     keeps_keys
-        Whether the predictions keep the keys that chose their model.
+        Whether the predictions keep the keys that selected their model.
     reuse
-        The known predictions; None if none are looked up.
+        The stored predictions; None if no prediction is looked up.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         self.said = False
         self._newer: str | None = None
         self.rows, self.size_of = batching(spec, base)
-        self.asked_alone = asked_alone(spec, base)
+        self.is_called_per_element = is_called_per_element(spec, base)
 
     def load_model(self) -> Any:
         if self.share_model_across_processes():
@@ -98,7 +98,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
             # box around it could not be opened.
             with self.loading():
                 return self.meter.load(self.base.load_model)
-        # Beam keeps the last box that it was given, which must not keep the model.
+        # Beam keeps the last wrapper, which must not keep the model in memory.
         lease = self.lease(self.key)
         if isinstance(lease, Lease) and (run := run_state.find(self.run_id)) is not None:
             run.leases.append(lease)
@@ -108,7 +108,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         """Lease the model: it stays loaded under `key` if the run is in this process."""
         known = knowledge.of(self.base.identity)
         if self.spec.reset is not None and key is not None:
-            key = f"{key} {self.node}"  # its state belongs to one node
+            key = f"{key} {self.node}"  # other nodes must not change its state
         with self.loading():
             if key is None or run_state.find(self.run_id) is None or self._starts_anew(known):
                 lease: Lease | Loaded = Loaded(self.meter.load(self.base.load_model))
@@ -121,11 +121,11 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         return lease
 
     def _starts_anew(self, known: knowledge.Knowledge) -> bool:
-        """Return whether every run loads the model anew because its state cannot be reset."""
+        """Return whether each run loads the model again because its state cannot be reset."""
         return known.keeps_state and self.spec.reset is None
 
     def load_again(self, box: Lease | Loaded) -> None:
-        """Load a model again whose state has changed, and keep it loaded only during the run."""
+        """Reload a model whose state has changed; the new one stays loaded only during the run."""
         if self.key is not None:
             loaded_models.forget(self.key)
         with self.loading():
@@ -168,18 +168,18 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     def predictions(
         self, track: Tracker, batch: Sequence[Block], model: Any, inference_args: Any = None
     ) -> list[Block]:
-        """Return a block of predictions for each block, by a loaded model, boxed or not."""
+        """Return a block of predictions for each block; `model` may be in its wrapper or not."""
         box = model if isinstance(model, (Loaded, Lease)) else Loaded(model)
         given = [self._given(track, block) for block in batch]
         if self.reuse is None:
             return self._called(track, given, box, inference_args)
         if not self.keeps_keys:  # known predictions have no key, branch or model of a cascade
-            given = [block.choosing() for block in given]
+            given = [block.with_choices() for block in given]
         looks = [self.reuse.look(block) for block in given]
         seconds = track.seconds
         made = self._called(track, [look.rest for look in looks], box, inference_args, looks)
         self.reuse.worked(track.seconds - seconds)
-        track.gave(sum(look.given for look in looks))
+        track.count_outputs(sum(look.given for look in looks))
         pairs = zip(looks, made, strict=True)
         alone = self._is_remote
         return [block for look, one in pairs for block in look.blocks(track, [one], alone)]
@@ -216,7 +216,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         return made
 
     def _keep(self, track: Tracker, looks: Sequence[Look], made: Sequence[Block]) -> None:
-        """Store a costly model's predictions for a run that is stopped."""
+        """Keep an expensive model's predictions, in case the run is stopped."""
         if track.run is None or not (self._is_remote or self.spec.cache == "element"):
             return
         marked = (look.marked(track, [one]) for look, one in zip(looks, made, strict=True))
@@ -224,12 +224,12 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
 
     def _given(self, track: Tracker, block: Block) -> Block:
         picked = track.picked(block, self.select)
-        track.meets(picked)
-        given = picked.giving(bare(picked.values), picked.failed)
+        track.watch_folders(picked)
+        given = picked.with_values(bare(picked.values), picked.failed)
         return given if self.spec.input is None else track.picked(given, self.spec.input)
 
     def update_model_path(self, model_path: str | None = None) -> None:
-        """Load the model of a newer file that Beam has found; by default, that of the spec."""
+        """Load the model of a newer file that Beam has found; by default, the model of the spec."""
         if (model_path or None) == self._newer:
             return
         self._newer = model_path or None
@@ -240,7 +240,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         return sum(block.nbytes for block in batch)
 
     def override_metrics(self, metrics_namespace: str = "") -> bool:
-        return True  # Beam's would count blocks
+        return True  # Beam's metrics would count blocks
 
     def batch_elements_kwargs(self) -> Mapping[str, Any]:
         rows = max(self.rows, min(BATCHES * self.rows, ROWS))
@@ -277,8 +277,8 @@ def infer(node: Node, pcoll: Any, handler: Any, watch_every: float | None = None
 
 
 def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | None]:
-    """Return the batch size, in elements, or with the handler's own measure of each."""
-    if base.is_remote and asked_alone(spec, base):
+    """Return the batch size, and the handler's size function; None if it counts elements."""
+    if base.is_remote and is_called_per_element(spec, base):
         return 1, None
     if spec.batch_size is not None:
         return spec.batch_size, None
@@ -289,10 +289,10 @@ def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | No
     return int(most), size_of
 
 
-def asked_alone(spec: ModelSpec, base: Any) -> bool:
-    """Return whether the model, if it is remote, gets one element per call.
+def is_called_per_element(spec: ModelSpec, base: Any) -> bool:
+    """Return whether a remote model receives one element per call.
 
-    A batch in which one element fails would be sent again, and its other outputs paid for twice.
+    If one element of a batch failed, the whole batch would be sent, and paid for, again.
     """
     own = dict(base.batch_elements_kwargs()) if spec.batch_size is None else {}
     return spec.default_batch and not (own.get("max_batch_size") or own.get("max_batch_weight"))

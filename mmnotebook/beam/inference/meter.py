@@ -1,4 +1,4 @@
-"""The meter of a model: it counts, times and weighs the calls, for Beam's metrics."""
+"""The meter of a model: counts, times and memory of its calls, for Beam's metrics."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Meter:
         self.seconds = 0.0
 
     def load(self, load: Callable[[], Any]) -> Any:
-        """Load a model, and count the load's time and the model's weight."""
+        """Load a model; record the seconds of the load and the size of the model."""
         started = time.perf_counter()
         model = load()
         self.loaded(time.perf_counter() - started, weigh(model))
         return model
 
     def loaded(self, seconds: float | None, weight: Weight) -> None:
-        """Count a load, of None seconds if the model was loaded already, and note its weight."""
-        # Models load outside of bundles, where Beam drops metrics: the counts wait for the first
-        # batch.
+        """Record a load and the model's size; `seconds` is None if the model was already loaded."""
+        # Models load outside of bundles, where Beam drops metrics: the counts are published with
+        # the first batch.
         if seconds is not None:
             self._values["load_us"] = max(1, round(seconds * 1e6))
         for metric in ("parameter_bytes", "device_bytes"):
@@ -58,15 +58,15 @@ class Meter:
         self.seconds += seconds
 
     def odd(self, count: int) -> None:
-        """Count predictions that hold NaN or infinity."""
+        """Count predictions that contain NaN or infinity."""
         self._counts["not_finite"] += count
 
     def judged(self, **verdicts: bool | None) -> None:
-        """Record the findings of comparing the model's outputs, None for what is not known."""
+        """Record the results of comparing the model's outputs; None for unknown results."""
         self._values.update({k: int(v) for k, v in verdicts.items() if v is not None})
 
     def count(self, predictions: int, failed: int) -> None:
-        """Count elements with a prediction and elements without."""
+        """Count elements with a prediction and elements that failed."""
         self._counts["predictions"] += predictions
         self._counts["failed"] += failed
 

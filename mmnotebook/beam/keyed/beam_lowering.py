@@ -1,9 +1,10 @@
 """The lowering of a model per key to Beam's KeyedModelHandler.
 
 Beam's handler serves every model from a TCP server in this process, on the local interface, and
-writes its address to the folder for temporary files. That cannot be turned off; our own lowering
-does not need it. The server's password is the same everywhere: in a notebook it is replaced by a
-secret, as anyone who knows it can run code here. The models are released when the run ends.
+writes the server's address to the folder for temporary files. This cannot be turned off; the
+lowering "blocks" has no server. Beam's default password of the server is public, and everyone who
+knows it can run code in this process, so it is replaced by a secret in a notebook. The models are
+released when the run ends.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ from mmnotebook.results.records import Failure
 from mmnotebook.state import run_state
 
 STEPS = ("beam",)
-"""The steps in between are not counted: such a node is finished when the run is."""
+"""Steps inside Beam's handler are not counted, so such a node finishes when the run ends."""
 
 
 class _Served:
-    """A loaded model with its handler, which other processes call only through this class."""
+    """A loaded model and its handler; other processes use only the methods of this class."""
 
     def __init__(self, base: Any) -> None:
         started = time.perf_counter()
@@ -54,7 +55,7 @@ class _Served:
         self._loaded = (uuid.uuid4().hex, time.perf_counter() - started, weigh(self._model))
 
     def loaded(self) -> tuple[str, float, Weight]:
-        """Return a name for this load, the seconds that it took, and the model's weight."""
+        """Return an id of this load, its duration in seconds, and the model's size."""
         return self._loaded
 
     def outputs(self, given: Any, args: Any) -> Any:
@@ -110,14 +111,14 @@ class _Mapped(ModelHandler[Any, Any, Any]):
         return [*good, *((Key(failure.id, failure.id), failure) for failure in failed)]
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
-        return 1  # Beam's metrics are not used, and pickling every example would cost more
+        return 1  # Beam's metric is not used, and the default pickles every example
 
     def share_model_across_processes(self) -> bool:
         return True
 
 
 def _apart(values: Column) -> Sequence[Any]:
-    """Return each value; a record or selected fields as a column of one, which keeps dtypes."""
+    """Return each value; records and selected fields as columns of one row, which keep dtypes."""
     if isinstance(values, (Cells, Selected)) or (isinstance(values, Records) and values.dtypes):
         return [values.part(place, place + 1) for place in range(len(values))]
     return values.rows()
@@ -132,7 +133,7 @@ def _together(batch: Sequence[tuple[Key, Any]]) -> Block:
 
 
 class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
-    """Beam's handler, with those properties of its models that Beam would ignore."""
+    """Beam's handler, with the properties of its models that Beam ignores."""
 
     def __init__(
         self,
@@ -177,7 +178,7 @@ class _Models:
 
 
 class _Elements(NodeFn):
-    """Yields elements of blocks, each as (key by which Beam chooses its model, (key, value))."""
+    """Yields each element of a block as (Beam's key of its model, (key, value))."""
 
     enters = leaves = False
     step = "elements"
@@ -195,7 +196,7 @@ class _Elements(NodeFn):
 
 
 class _Blocks(NodeFn):
-    """Puts the outcomes of some elements into blocks."""
+    """Merges outputs and failures of single elements into blocks."""
 
     enters = leaves = False
     step = "beam"
@@ -241,13 +242,13 @@ def infer(
 def _mappings(
     routes: Routes, other: str, members: Mapping[str, BlockHandler]
 ) -> list[KeyModelMapping[Any, Any, Any, Any]]:
-    """Return the keys of each model; the default's has one for all keys without a mapping."""
+    """Return the keys of each model; the default model has one key for all unmapped keys."""
     keys: dict[str, list[str]] = {name: [] for name in members}
     for key, name in routes.models.items():
         keys[name].append(key)
     if routes.default is not None:
         keys[routes.default].append(other)
-    # A second keyed handler carries each element's own key, with its id, past the model.
+    # An outer keyed handler keeps each element's own key and id, which the model does not see.
     return [KeyModelMapping(keys[name], _Mapped(member)) for name, member in members.items()]
 
 

@@ -19,25 +19,25 @@ from mmnotebook.state import run_state
 
 
 class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
-    """Calls, for each row of its blocks, the model that the row's key chooses.
+    """Calls the model of each row's key.
 
     The rows of a window are processed together: each model is called once for all of its rows, in
-    batches of its own size, the models in the order of their first row.
+    its own batch size, in the order of the models' first rows.
 
     Parameters
     ----------
     node
         The node's name.
     members
-        The handler of each model by its name; each forms its own batches and has its own input.
+        The handler of each model by its name, each with its own batch size and input.
     routes
-        Which model a key chooses.
+        The model of each key.
     rows
         The number of rows in a window.
     limit
         The maximum number of loaded models, None for no limit.
     run_id
-        The id under which to look for the run, if it is in this process.
+        The id of the run.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
         return sum(block.nbytes for block in batch)
 
     def override_metrics(self, metrics_namespace: str = "") -> bool:
-        return True  # Beam's would count blocks
+        return True  # Beam's metrics would count blocks
 
     def batch_elements_kwargs(self) -> Mapping[str, Any]:
         size: Callable[[Block], int] = _Size(self.rows)
@@ -108,7 +108,7 @@ class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
 
 
 class _Size:
-    """Measures a block as a part of a window."""
+    """Returns how many rows of a window a block counts as."""
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
@@ -118,7 +118,7 @@ class _Size:
 
 
 def together(members: Mapping[str, BlockHandler]) -> dict[str, Any]:
-    """Return the resource hints of all models, which were checked not to differ."""
+    """Return the resource hints of all models; they were checked to be equal."""
     return {key: v for m in members.values() for key, v in m.get_resource_hints().items()}
 
 

@@ -22,18 +22,18 @@ from mmnotebook.graph.graph import Node
 from mmnotebook.results.memory import model_of
 
 WINDOW_BYTES = 256 << 20
-"""Maximum size in bytes, about, of the elements processed together."""
+"""Approximate maximum size, in bytes, of the elements processed together."""
 _SHOWN = 12
 _OTHERWISE = 'for other elements, set by="field" or by=function'
 
 
 class UnmappedKeyError(LookupError):
-    """An element's key chooses no model."""
+    """Raised for an element whose key has no model."""
 
 
 @dataclass(frozen=True)
 class Routes:
-    """Which model a key chooses."""
+    """The mapping of keys to models."""
 
     models: Mapping[str, str]
     default: str | None
@@ -63,7 +63,7 @@ class Routes:
 
 
 class NoPairError(TypeError):
-    """An element is not a (key, value) pair."""
+    """Raised for an element that is not a (key, value) pair."""
 
 
 class ElementKeys:
@@ -78,7 +78,7 @@ class ElementKeys:
         self.pairs = self.by is None and function is None
 
     def of(self, element: tuple[Key, Any]) -> str:
-        """Return the key of one element; raise if it has none, or one without a model."""
+        """Return the key of one element; raise if it has no key, or the key has no model."""
         text = routing.token(self._chosen(*element))
         self.routes.model(text)
         return text
@@ -93,7 +93,7 @@ class ElementKeys:
         return value[0]
 
     def given(self, values: Column) -> Column:
-        """Return the models' inputs for values that all have a key."""
+        """Return the models' inputs, for values that all have a key."""
         if not self.pairs:
             return values
         if isinstance(values, Tuples):
@@ -107,7 +107,7 @@ def is_pair(value: Any) -> bool:
 
 
 class KeyFn(NodeFn):
-    """Notes the key of each element; blocks end where a window of elements ends.
+    """Adds the key to each element; no block extends over the end of a window of elements.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class KeyFn(NodeFn):
 
     def blocks(self, block: Block) -> Iterator[Any]:
         outcome = self.track.each(block.ids, block.elements(), self.keys.of)
-        kept = block.take(outcome.places).choosing(model_keys=outcome.results)
+        kept = block.take(outcome.places).with_choices(model_keys=outcome.results)
         kept = replace(kept, values=self.keys.given(kept.values))
         failed = [*block.failed, *outcome.failed]
         self._note(row_size(kept, self.rows))
@@ -153,7 +153,7 @@ class KeyFn(NodeFn):
         yield from self._cut(kept)
 
     def _note(self, each: int) -> None:
-        """Publish what a forecast from the result needs to know of this run."""
+        """Publish the window size and grouping, which a forecast from the result needs."""
         if each > self.largest:
             self.largest = each
             seen = {"window_rows": self.rows // each, "grouped": int(self.grouped)}
@@ -181,13 +181,13 @@ class KeyFn(NodeFn):
 
 
 def row_size(block: Block, rows: int) -> int:
-    """Return for how many of the `rows` processed together one row of a block counts."""
+    """Return how many of the `rows` processed together one row counts as; more if it is big."""
     each = block.nbytes / max(1, len(block))
     return min(rows, max(1, -int(-each * rows // WINDOW_BYTES)))
 
 
 def by_model(block: Block, routes: Routes) -> dict[str, list[int]]:
-    """Return the places of each model's elements, the models in the order of their first."""
+    """Return the positions of each model's elements; models in the order of their first element."""
     places: dict[str, list[int]] = {}
     for place, key in enumerate(block.model_keys or ()):
         places.setdefault(routes.model(str(key)), []).append(place)

@@ -21,7 +21,7 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.results import memory
 
 SAMPLE = 8192
-"""The number of elements that are examined beforehand."""
+"""The number of elements whose keys are examined before the run."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,10 @@ class Decision:
     grouped
         Whether elements are grouped by model before the inference.
     rows
-        The number of elements processed together: a window of ours, a batch of Beam's.
+        The number of elements processed together: a window of the lowering "blocks", a batch of
+        the lowering "beam".
     why
-        The reasons for the lowering and for the grouping, each half a sentence.
+        The reason for the lowering and the reason for the grouping.
     """
 
     lowering: str
@@ -48,25 +49,35 @@ class Decision:
 
 @dataclass(frozen=True)
 class Known:
-    """The keys that are known before the run, and the model of each; `whole` if they are all."""
+    """The keys that are known before the run.
+
+    Attributes
+    ----------
+    keys
+        The keys of the first elements.
+    models
+        The model of each key.
+    is_complete
+        Whether these are the keys of all elements.
+    """
 
     keys: Sequence[str]
     models: Sequence[str]
-    whole: bool
+    is_complete: bool
 
     def __str__(self) -> str:
-        return f"{'' if self.whole else 'the first '}{counted(len(self.keys), 'element')}"
+        return f"{'' if self.is_complete else 'the first '}{counted(len(self.keys), 'element')}"
 
 
 def decision(graph: Graph, step: BoundStep, objects: Objects) -> Decision:
-    """Decide how a keyed node is run; raise ModelError where its models do not fit together."""
+    """Decide how a keyed node is run; raise ModelError if one step cannot run all its models."""
     specs = {name: step.models[name] for name in step.node.models}
     function = step.function_or_none("by_function")
     return decide(step.node, specs, known(graph, step.node, objects, function))
 
 
 def decide(node: Node, specs: Mapping[str, ModelSpec], seen: Known | None) -> Decision:
-    """Decide how one keyed node is run, by what is known of its keys."""
+    """Decide how one keyed node is run, from the keys that are known."""
     bases = {name: handlers.base_handler(spec) for name, spec in specs.items()}
     check(node, specs, bases)
     sizes = {name: batching(spec, bases[name]) for name, spec in specs.items()}
@@ -84,22 +95,23 @@ def decide(node: Node, specs: Mapping[str, ModelSpec], seen: Known | None) -> De
 def _lowering(
     node: Node, seen: Known | None, batches: Mapping[str, int], common: int | None, window: int
 ) -> tuple[str, str]:
-    """Choose the lowering, and return it with the reason."""
+    """Choose the lowering; return it with the reason."""
     chosen = node["lowering"]
     if common is None:
         if chosen == "beam":
-            raise _own_batches(node, batches)
-        return "blocks", f"{_asked(chosen)}Beam's keyed handler has one batch size for all models"
+            raise _batch_sizes_differ(node, batches)
+        return "blocks", f"{_asked(chosen)}KeyedModelHandler uses one batch size for all models"
     if chosen != "auto":
         return str(chosen), f"lowering={chosen!r} was given"
     if seen is None or not seen.keys:
-        return "blocks", "the keys are not known in advance; Beam calls a model once per key"
+        reason = "the keys are not known in advance; KeyedModelHandler calls a model once per key"
+        return "blocks", reason
     here = memory.calls_by_model(seen.models, batches, window)
     beam = memory.calls_by_key(seen.keys, common)
     held = beam / -(-len(seen.keys) // common)
     reason = (
-        f"{seen}: {counted(here, 'call')} of models here, {beam:,} under Beam, "
-        f"where a batch of {common} holds {held:.3g} keys"
+        f"{seen} take {counted(here, 'model call')} as blocks and {beam:,} with "
+        f"KeyedModelHandler, whose batches of {common} elements have {held:.3g} keys on average"
     )
     return ("beam" if beam < here else "blocks"), reason
 
@@ -109,7 +121,7 @@ def _asked(chosen: str) -> str:
 
 
 def _grouping(node: Node, seen: Known | None, rows: int) -> tuple[bool, str]:
-    """Choose whether to group, and return that with the reason."""
+    """Decide whether to group the elements by model; return the decision and the reason."""
     count, most, group = len(node.models), node["max_models"], node["group"]
     limited = most is not None and most < count
     numbers = counted(count, "model") + (f", max_models={most}" if most is not None else "")
@@ -117,38 +129,38 @@ def _grouping(node: Node, seen: Known | None, rows: int) -> tuple[bool, str]:
     if limited and seen is not None and seen.keys:
         as_is = memory.loads(memory.uses(seen.models, rows), most)
         once = len(set(seen.models))
-        numbers += f": {seen} in arrival order take {counted(as_is, 'load')}, grouped {once:,}"
+        numbers += f": {seen} take {counted(as_is, 'load')} in arrival order, {once:,} if grouped"
     if group != "auto":
         return bool(group), f"group={group} was given; {numbers}"
     if not limited:
         return False, f"{numbers}: all can stay loaded"
     if as_is is None or seen is None:
-        return True, f"{numbers}: the keys are not known in advance, grouped each is loaded once"
-    return as_is > len(set(seen.models)) or not seen.whole, numbers
+        return True, f"{numbers}: the keys are not known in advance; grouping loads each model once"
+    return as_is > len(set(seen.models)) or not seen.is_complete, numbers
 
 
-def _own_batches(node: Node, batches: Mapping[str, int]) -> ModelError:
-    said = ", ".join(f"{name}: {rows}" for name, rows in batches.items())
+def _batch_sizes_differ(node: Node, batches: Mapping[str, int]) -> ModelError:
+    listed = ", ".join(f"{name}: {rows}" for name, rows in batches.items())
     return ModelError(
         f"node {node.name!r}: Beam's keyed handler ignores the batch sizes of its models, and "
-        f"these differ or are not counted in elements: {said}",
+        f"these differ or are not counted in elements: {listed}",
         remedy='lowering="blocks" uses the batch size of each model; '
         "or register all with the same batch_size=",
     )
 
 
 def check(node: Node, specs: Mapping[str, ModelSpec], bases: Mapping[str, Any]) -> None:
-    """Raise if models have properties of their worker that cannot hold for all of them."""
+    """Raise if the models need different settings of the workers that they share."""
     hints = {name: base.get_resource_hints() for name, base in bases.items()}
     variables = {
         name: {**environment_variables(spec.target), **spec.env_vars}
         for name, spec in specs.items()
     }
     for words, every in (("environment variables", variables), ("resource hints", hints)):
-        said: dict[str, tuple[str, Any]] = {}
+        first_uses: dict[str, tuple[str, Any]] = {}
         for name, given in every.items():
             for key, value in given.items():
-                first, before = said.setdefault(key, (name, value))
+                first, before = first_uses.setdefault(key, (name, value))
                 if before != value:
                     raise ModelError(
                         f"node {node.name!r}: models of one keyed step share their workers, but "
@@ -171,7 +183,7 @@ def known(
     objects: Objects,
     function: Callable[[Any], Any] | None,
 ) -> Known | None:
-    """Return the keys of the source's first elements, if they are in the notebook already.
+    """Return the keys of the source's first elements, if its elements are in the notebook.
 
     None if the node has several inputs, its source reads files, or its key comes from a function or
     a pair that earlier steps compute.
@@ -208,5 +220,5 @@ def _keys(block: Block, node: Node, keys: ElementKeys) -> Iterator[str]:
                 remedy="this is not the failure of a single element, so it stopped the run",
                 node=node.name,
             ) from error
-        except BaseException:  # noqa: BLE001 - the run will say it of the element
+        except BaseException:  # noqa: BLE001 - the run reports this failure of the element
             continue

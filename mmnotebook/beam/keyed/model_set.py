@@ -40,14 +40,14 @@ class ModelSet:
 
     def __init__(self, members: Mapping[str, BlockHandler], limit: int | None, owner: str) -> None:
         self.members, self.limit, self.owner = members, limit, owner
-        self._held: OrderedDict[str, Any] = OrderedDict()  # the latest used last
+        self._held: OrderedDict[str, Any] = OrderedDict()  # the most recently used last
         self._lock = threading.RLock()
         if limit is not None:
             self._forget_loaded()
 
     @contextmanager
     def using(self, name: str) -> Iterator[Any]:
-        """Yield the loaded model in its box; with a limit, one model at a time."""
+        """Yield the loaded model in its wrapper; with a limit, one model at a time is in use."""
         if self.limit is None:
             with self._lock:
                 held = self._get(name)

@@ -46,7 +46,7 @@ def _of_source(
         yield _problem(node, f"the records of {wire.node!r}", ())
     for block in blocks:
         values, pick = pick_column(block.values, wire.select)
-        if pick is not None:  # what lacks the field fails in the run, which says so
+        if pick is not None:  # an element without the field fails in the run, with a message
             return
         if not _are_pairs(values):
             value = next(value for value in values if not is_pair(value))

@@ -22,7 +22,7 @@ class _Branch(NodeFn):
 
     def blocks(self, block: Block) -> Iterator[Any]:
         outcome = self.track.each(block.ids, self.elements(block), self.branch)
-        made = block.take(outcome.places).choosing(branches=outcome.results)
+        made = block.take(outcome.places).with_choices(branches=outcome.results)
         made.failed = [*block.failed, *outcome.failed]
         yield made
         for name, part in by_branch(made):

@@ -1,4 +1,4 @@
-"""The cascade: a small model first, and a big one where it is not confident."""
+"""The cascade: a small model, and a big model for elements with a low confidence."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ STEPS = (SMALL, NodeFn.step)
 
 
 class _First(Tracker):
-    """Counts of the small model: its input is the node's, its confident predictions are output."""
+    """Tracks the small model: counts the node's input, and confident predictions as output."""
 
-    def gave(self, count: int) -> None:
-        """Do nothing: which outputs are confident is not known yet."""
+    def count_outputs(self, count: int) -> None:
+        """Do nothing, because it is not known yet which outputs are confident."""
 
-    def sure(self, count: int) -> None:
-        """Count elements of which the small model is confident."""
-        super().gave(count)
+    def count_confident(self, count: int) -> None:
+        """Count elements with a confident prediction of the small model."""
+        super().count_outputs(count)
 
 
 class _Second(Tracker):
-    """Counts of the big model: its input was counted already."""
+    """Tracks the big model, whose input was already counted."""
 
-    def came(self, count: int) -> None:
-        """Do nothing: the small model counted it."""
+    def count_inputs(self, count: int) -> None:
+        """Do nothing, because the small model counted these elements."""
 
 
 class SmallHandler(BlockHandler):
-    """Calls the small model; returns a block of confident predictions, and one of the other values.
+    """Calls the small model; returns a block of confident predictions and a block of other values.
 
-    The first has the model's name in its `models`; the second has none.
+    The first block has the model's name in its `models`; the second has no `models`.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class SmallHandler(BlockHandler):
             return []
         track = _First(self.node, self.run_id, SMALL)
         flowing = [track.picked(block, self.flowing) for block in batch]
-        # If the model has an input of its own, its example is not the value, which the big model
-        # needs: each row carries its place.
+        # If the small model has an `input`, its example is not the whole value, which the big model
+        # needs. So each row keeps its position.
         placed = [replace(one, rows=range(len(one))) for one in flowing]
         made = self.predictions(track, placed, model, inference_args)
         given = [
@@ -105,7 +105,7 @@ class SmallHandler(BlockHandler):
             sure = _places(sureness >= self.below)
             final = self._final(outputs.take(sure), sure, errors)
         sure = [place for place in sure if place not in errors]
-        track.sure(len(sure))
+        track.count_confident(len(sure))
         kept = made.take(sure)
         failed = [track.fail(made.ids[place], error) for place, error in errors.items()]
         yield replace(
@@ -117,10 +117,10 @@ class SmallHandler(BlockHandler):
         )
         unsure = _places(sureness < self.below)
         if unsure:
-            yield flowing.take(made.take(unsure).rows or ()).choosing()
+            yield flowing.take(made.take(unsure).rows or ()).with_choices()
 
     def _confidences(self, outputs: Column, errors: dict[int, BaseException]) -> Array:
-        """Return the confidence in each output; NaN, with an error, where there is none."""
+        """Return the confidence in each output; NaN, and an error in `errors`, if it has none."""
         if self.score is None:
             found = confidence.of_column(outputs)
             for place in _places(np.isnan(found)):
@@ -168,7 +168,7 @@ def _with(predictions: Column, outputs: Column) -> Column:
 
 
 class BigHandler(BlockHandler):
-    """Calls the big model with the values that the small one left; its predictions pass through."""
+    """Calls the big model for the other values; predictions of the small model pass through."""
 
     def run_inference(
         self, batch: Sequence[Block], model: Any, inference_args: dict[str, Any] | None = None
@@ -178,7 +178,7 @@ class BigHandler(BlockHandler):
         track = _Second(self.node, self.run_id)
         unsure = [block for block in batch if block.models is None]
         made = self.predictions(track, unsure, model, inference_args) if unsure else []
-        made = [block.choosing(models=[self.spec.name] * len(block)) for block in made]
+        made = [block.with_choices(models=[self.spec.name] * len(block)) for block in made]
         made += [block for block in batch if block.models is not None]
         track.publish()
         track.flow.given += sum(map(weight, made))
@@ -192,13 +192,13 @@ class BigHandler(BlockHandler):
 
 
 def _size(block: Block, size_of: Callable[[Block], int]) -> int:
-    """Return a block's size; predictions that pass through count by their memory alone."""
+    """Return a block's size; for predictions that pass through, only memory counts."""
     passes = block.models is not None
     return max(1, block.nbytes * ROWS // BYTES) if passes else size_of(block)
 
 
 def _transforms(step: BoundStep, pcoll: Any) -> Arms:
-    """Predict with both models, each element by the model that is confident enough."""
+    """Apply the small model, and the big model where the confidence is too low."""
     node, small, big = step.node, step.model("small"), step.model("big")
     score = step.function_or_none("score")
     first = SmallHandler(

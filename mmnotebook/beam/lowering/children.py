@@ -23,14 +23,14 @@ def parents(name: str) -> Iterator[str]:
 
 
 def check(graph: Graph, objects: Mapping[str, Iterable[Block]]) -> None:
-    """Raise RunError for a row with an id that a flat_map could give to a child of another row.
+    """Raise RunError if a row has an id that a flat_map may create for a child of another row.
 
     Parameters
     ----------
     graph
         A valid graph.
     objects
-        The elements of each source node where they are known.
+        The elements of each source node, where known.
     """
     for step, rows, beside in _families(graph):
         like = {name: one for one in beside for name in _ids(objects.get(one, ())) if "/" in name}
@@ -44,7 +44,7 @@ def check(graph: Graph, objects: Mapping[str, Iterable[Block]]) -> None:
 
 
 def _families(graph: Graph) -> Iterator[tuple[str, set[str], set[str]]]:
-    """Yield each flat_map with the sources of its children, and those that these can meet."""
+    """Yield each flat_map, the sources before it, and the sources before it or any later node."""
     makers = [node.name for node in graph if node.step.outputs == "any number"]
     network = graph.network() if makers else networkx.DiGraph()
     sources = {node.name for node in graph if not node.inputs}

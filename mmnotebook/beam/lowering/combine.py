@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 
 
 def vote(outputs: Mapping[str, Any]) -> Any:
-    """Return the label that most models returned; in a tie, the first one of them.
+    """Return the label that most models returned; in a tie, the first of these labels.
 
     Of {"label", "score"}, and of a list of those, the label with the highest score counts.
 
@@ -106,8 +106,8 @@ def _check_shapes(arrays: Mapping[str, Array]) -> None:
 
 
 def _mean(arrays: Sequence[Array]) -> Array:
-    # Not np.mean, which adds in another order for other shapes: single and columnwise results are
-    # equal.
+    # Not np.mean: its order of additions depends on the shape, and results for single elements and
+    # for whole columns must be equal.
     total = arrays[0]
     for one in arrays[1:]:
         total = total + one
@@ -118,7 +118,7 @@ def _votes(arrays: Sequence[Array]) -> Column | None:
     if any(one.ndim > 1 for one in arrays) or len({one.dtype for one in arrays}) > 1:
         return None
     labels = np.stack(arrays)
-    # As in a Counter, a value that is not equal to itself counts once.
+    # As in a Counter, a value that is not equal to itself (NaN) counts once.
     counts = [(labels == one).sum(axis=0) + (one != one) for one in arrays]
     chosen = np.argmax(counts, axis=0)
     return Numbers(labels[chosen, np.arange(len(chosen))])
@@ -144,7 +144,7 @@ class Combine:
     Attributes
     ----------
     one
-        Combines the dict of one element's outputs.
+        Combines the outputs of one element, a dict.
     whole
         Combines the arrays of all elements' outputs, one array per model; None if it cannot.
     """
@@ -153,7 +153,7 @@ class Combine:
     whole: Callable[[Sequence[Array]], Column | None]
 
     def column(self, values: Column) -> Column | None:
-        """Combine all elements at once, as if one by one; None where that is impossible."""
+        """Combine all elements at once, with the same results as one by one; None if impossible."""
         if not isinstance(values, Records) or not len(values):
             return None
         arrays = [numbers(inferences(column)) for column in values.columns.values()]
@@ -162,7 +162,7 @@ class Combine:
 
 
 def numbers(values: Column) -> Array | None:
-    """Return a column's values as an array of Python's types of numbers; None if they are not.
+    """Return a column's values as an array of Python's number types; None if they are no numbers.
 
     The result equals `np.asarray` of each `plain` value.
     """
@@ -179,7 +179,7 @@ def numbers(values: Column) -> Array | None:
 
 
 class Combining(CallFn):
-    """Combines several outputs for an element; of all elements at once if they are numbers."""
+    """Combines several outputs for an element; for all elements at once if they are numbers."""
 
     def __init__(self, node: str, run_id: str, how: Combine) -> None:
         super().__init__(node, run_id, None, how.one)
@@ -190,8 +190,8 @@ class Combining(CallFn):
         if made is None:
             return super().blocks(block)
         self.track.check()
-        self.track.came(len(block))
-        return in_parts(block.giving(made, block.failed))
+        self.track.count_inputs(len(block))
+        return in_parts(block.with_values(made, block.failed))
 
 
 def combining(how: Combine) -> Lowering:

@@ -1,4 +1,4 @@
-"""The lowering of steps that call a function of each value: map, flat_map and filter."""
+"""The lowering of steps that call a function with each value: map, flat_map and filter."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class _Filter(CallFn):
         outcome = self.track.each(block.ids, block.values, lambda value: bool(self.called(value)))
         kept = [place for place, yes in zip(outcome.places, outcome.results, strict=True) if yes]
         passed = block.take(kept)
-        return [passed.giving(passed.values, [*block.failed, *outcome.failed])]
+        return [passed.with_values(passed.values, [*block.failed, *outcome.failed])]
 
 
 class _FlatMap(CallFn):
     """Creates a child of the element for each item that the function returns."""
 
     def blocks(self, block: Block) -> Iterable[Block]:
-        # An error that a generator raises later is its element's failure too.
+        # An error that a generator raises later is also a failure of its element.
         outcome = self.track.each(
             block.ids, block.values, lambda value: list(children(self.called(value)))
         )
         parents, values = _children(outcome)
         if errors := not_storable(values):
             by_parent = {parents[place]: error for place, error in errors.items()}
-            outcome = self.track.refused(block.ids, outcome, by_parent)
+            outcome = self.track.fail_places(block.ids, outcome, by_parent)
             parents, values = _children(outcome)
         made = block.take([outcome.places[parent] for parent in parents])
         origins = made.ids if made.origins is None else made.origins
@@ -59,7 +59,7 @@ def children(made: Any) -> Iterable[Any]:
     Raises
     ------
     TypeError
-        If iterating over it would mean something else, or has no order.
+        If iterating over the result has another meaning (as for text), or has no order.
     """
     if isinstance(made, (str, bytes, bytearray, memoryview)):
         remedy = "return a list, [text] for a single item"

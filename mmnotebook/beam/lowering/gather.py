@@ -23,7 +23,7 @@ from mmnotebook.graph.graph import Node
 from mmnotebook.results.records import Failure
 
 BUCKET = 8192
-"""About how many ids are joined at a time, if their number is known beforehand."""
+"""Approximate number of ids that are joined at a time, if the total is known before the run."""
 
 
 class _Select(NodeFn):
@@ -37,7 +37,7 @@ class _Select(NodeFn):
 
 
 class _Member(NodeFn):
-    """Puts one input of a join into buckets of ids, with its place among the inputs."""
+    """Splits one input of a join into buckets of ids, with the index of the input."""
 
     enters = leaves = False
     step = "member"
@@ -48,7 +48,7 @@ class _Member(NodeFn):
         self.combines = node.step.family == "combining"
 
     def blocks(self, block: Block) -> Iterator[Any]:
-        if self.combines:  # these need no examples
+        if self.combines:  # combining steps use only inferences, not examples
             block = replace(block, values=inferences(block.values))
         codes = map(zlib.crc32, map(str.encode, block.ids))
         buckets = np.fromiter(codes, dtype=np.uint32, count=len(block)) % self.buckets
@@ -92,7 +92,7 @@ class _Join(NodeFn):
         return sum(weight(block) for _, block in element[1])
 
     def _fail(self, who: join.Who, error: Exception) -> Failure:
-        self.track.came(1)
+        self.track.count_inputs(1)
         return self.track.fail(join.id_of(who), error)
 
     def _missing(self, sets: Sequence[join.Set]) -> Iterator[tuple[join.Who, Exception]]:
@@ -107,7 +107,7 @@ class _Join(NodeFn):
 
 
 class MissingOutput(Exception):
-    """A step that combines several outputs for an element lacks some of them."""
+    """Raised if a step that combines several outputs for an element lacks some of them."""
 
 
 def _no_output(names: Sequence[str]) -> MissingOutput:
@@ -122,7 +122,7 @@ def _twice(name: str) -> ValueError:
 
 
 def steps(node: Node) -> tuple[str, ...]:
-    """Return the names of the steps through which elements come into a node."""
+    """Return the names of the steps that gather the inputs of a node."""
     if node.gather == "join":
         return _Member.step, _Join.step
     chosen = node.gather == "union" and any(wire.select is not None for wire in node.inputs)
@@ -135,7 +135,7 @@ def gather(node: Node, inputs: list[Any], run_id: str, count: int | None) -> tup
     Parameters
     ----------
     count
-        About how many elements there will be, if that is known.
+        The approximate number of elements, if known.
     """
     if node.gather == "join":
         return _joined(node, inputs, run_id, count), None

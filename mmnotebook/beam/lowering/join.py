@@ -24,11 +24,11 @@ class JoinMember:
     block
         All of its outputs, in one block.
     who
-        The elements. A child is never the same element as a row of a source, even with its id.
+        The elements. A child and a row of a source are different elements, even with equal ids.
     at
-        The place of each element in the block.
+        The position of each element in the block.
     twice
-        The elements that it has more than once.
+        The elements that occur more than once.
     """
 
     block: Block
@@ -54,7 +54,7 @@ class Set:
     Attributes
     ----------
     members
-        The places of these nodes among all.
+        The indices of these nodes among all nodes.
     ids
         The ids, in the order of the first of these nodes.
     """
@@ -76,7 +76,7 @@ def _who(block: Block) -> Sequence[Who]:
 
 
 def sets(members: Sequence[JoinMember], without: Container[Who]) -> list[Set]:
-    """Group the elements by the nodes that have outputs for them, those of all nodes first.
+    """Group the elements by the nodes that have outputs for them; elements of all nodes first.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def sets(members: Sequence[JoinMember], without: Container[Who]) -> list[Set]:
 
 
 def whole(members: Sequence[JoinMember], one: Set, names: Sequence[str]) -> Block:
-    """Return the elements of a set, each with a dict of the outputs by the nodes' names."""
+    """Return the elements of a set, each with a dict of its outputs by name."""
     blocks = [_ordered(members[place], one.ids) for place in one.members]
     columns = {names[at]: block.values for at, block in zip(one.members, blocks, strict=True)}
     first = blocks[0]

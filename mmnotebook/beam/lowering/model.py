@@ -23,7 +23,7 @@ def _transforms(step: BoundStep, pcoll: Any) -> Arms:
 
 
 def batches(spec: ModelSpec) -> str:
-    """Return in what batches a model is called, in words."""
+    """Describe the batches in which a model is called."""
     rows, size_of = inference.batching(spec, base_handler(spec))
     if rows == 1 and size_of is None:
         return f"{spec.name}, one element per call"

@@ -36,15 +36,15 @@ Files = tuple[tuple[str, ShardInfo], ...]
 
 @dataclass(frozen=True)
 class Stored:
-    """A node whose blocks are read in place of being computed.
+    """A node whose blocks are read instead of computed.
 
     Attributes
     ----------
     files
         The files of the node.
     sources
-        The files of its sources, for the fields that a later step looks up; () for a source, whose
-        own values hold them.
+        The files of its sources, for fields that a later step looks up; () for a source, whose
+        values contain them.
     """
 
     files: Files
@@ -88,8 +88,8 @@ class _Read(NodeFn):
         return replace(kept, ids=named.results, failed=[*block.failed, *named.failed])
 
     def _apart(self, ids: Sequence[str], values: Partial) -> Block:
-        """Return the elements that were read, and the failures of those that could not be."""
-        self.track.came(len(values.errors))
+        """Return the elements that could be read, and the failures of the others."""
+        self.track.count_inputs(len(values.errors))
         failed = [self.track.fail(ids[place], error) for place, error in values.errors.items()]
         return Block([ids[place] for place in values.places()], values.good, failed=failed)
 
@@ -183,7 +183,7 @@ def stored(
 
 
 class _Items(PlainFn):
-    """Yields a few items, whatever its input."""
+    """Yields fixed items for each input."""
 
     def __init__(self, items: Sequence[Any]) -> None:
         self.items = items

@@ -1,4 +1,4 @@
-"""What a lowering is: how a step of one kind becomes Beam transforms."""
+"""`Lowering`: how a step of one kind becomes Beam transforms."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from mmnotebook.graph.kinds import StepKind
 from mmnotebook.graph.models import ModelSpec
 
 Arms = dict[str | None, Any]
-"""A node's outputs: its blocks under None, those of one branch under its name."""
+"""A node's outputs: all blocks under None, the blocks of a branch under the branch's name."""
 Objects = Mapping[str, Sequence[Block]]
-"""The elements of each source node where they are known before the run."""
+"""The elements of each source node, where known before the run."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class BoundStep:
     node
         The node.
     functions, models
-        By the names in its parameters: the functions, and the registered models.
+        The functions and the registered models, by the names in its parameters.
     select
-        The fields that the step takes of each value, None for the whole value.
+        The fields that the step selects from each value; None for the whole value.
     run_id
         The run that counts its elements; "" outside a run.
     keys
-        The identity under which a loaded model stays loaded, by its name.
+        The key under which a loaded model is kept, by model name.
     reuse
-        The outputs that are known already.
+        The stored outputs.
     decision
         The return value of the lowering's `decide`.
     above
-        The nodes that its elements come from, for a step that nothing follows.
+        The upstream nodes, for a step that ends a graph.
     watch_every
         Seconds between two checks for newer model files in a stream.
     """
@@ -76,12 +76,12 @@ class BoundStep:
 
 @dataclass(frozen=True)
 class Lowering:
-    """How a step of one kind becomes Beam transforms; one of the first three is given.
+    """How a step of one kind becomes Beam transforms; one of the first three attributes is set.
 
     Attributes
     ----------
     each
-        Returns the function of a value, for a step that calls one and returns its results.
+        Returns the function that the step calls with each value; its results are the outputs.
     dofn
         Returns the DoFn of a step that processes each block alone. The elements of such a step can
         be computed outside a pipeline too.
@@ -89,15 +89,15 @@ class Lowering:
         Applies the transforms of any other step to a PCollection of blocks.
     entered
         Returns the names of the steps through which elements pass, given the node and the
-        decision; a node is finished when all of them have passed as many elements as came.
+        decision; a node is finished when each of these steps has processed all its elements.
     decide
-        Returns what is decided before the run from the elements that are known, given the graph,
-        the step and these elements. Raises MMError when the step cannot run.
+        Decides before the run how the step runs, from the graph, the step and the known elements.
+        Raises MMError if the step cannot run.
     problems
-        Yields what is wrong with a step, given the graph, the node, the known elements and the
-        names of the sources that are files.
+        Yields the problems of a step, from the graph, the node, the known elements and the names of
+        the sources that are files.
     explain
-        Returns how the step runs and why; None says what the kind says.
+        Returns how the step runs and why; if None, the description of the step kind is used.
     """
 
     each: Callable[[BoundStep], Callable[[Any], Any]] | None = None
@@ -156,7 +156,7 @@ def of_kind(kind: StepKind, lean: bool = False) -> Lowering:
     Raises
     ------
     RunError
-        When there is no lowering at the place that the kind names.
+        If the module that the kind names has no usable lowering.
     """
     return _named(kind.name, kind.lean if lean and kind.lean is not None else kind.lowering)
 

@@ -17,12 +17,12 @@ def check(graph: Graph, objects: Mapping[str, Sequence[Block]]) -> None:
     Parameters
     ----------
     objects
-        The blocks of the sources that are the notebook's own data; files have unambiguous ids.
+        The blocks of the sources that are notebook data; ids of files are always unambiguous.
 
     Raises
     ------
     RunError
-        If they do, with the sources and the first id that both have.
+        If two sources share an id; the message has the sources and the first shared id.
     """
     for node in graph:
         for one, other in _united(graph, node):
@@ -41,7 +41,7 @@ def check(graph: Graph, objects: Mapping[str, Sequence[Block]]) -> None:
 
 
 def _united(graph: Graph, node: Node) -> Iterator[tuple[str, str]]:
-    """Yield pairs of sources whose elements come into a node through different inputs."""
+    """Yield pairs of sources whose elements reach a node through different inputs."""
     if node.gather == "join" or len(node.inputs) < 2:
         return
     above = [{one.name for one in graph.upto(wire.node) if not one.inputs} for wire in node.inputs]

@@ -25,18 +25,18 @@ class _Rows(NodeFn):
     step = "rows"
 
     def blocks(self, block: Block) -> Iterable[Any]:
-        self.track.came(len(block))
+        self.track.count_inputs(len(block))
         self.track.flow.given += weight(block)
         return [(0, block)]
 
 
 class _Write(NodeFn):
-    """Writes all elements into one file, completely or not at all.
+    """Writes all elements into one file; if this fails, no file is written.
 
     Parameters
     ----------
     above
-        The nodes that the elements come from; they are complete when the file is written.
+        The upstream nodes; they are complete when the file is written.
     """
 
     enters = False
@@ -52,7 +52,7 @@ class _Write(NodeFn):
         try:
             writers.write(self.path, blocks)
         except Exception as error:
-            # Not an element's failure: without its file, the run has failed.
+            # Not the failure of an element: without the file, the whole run has failed.
             what, remedy = writers.told(error)
             cause = RunError(
                 f"node {self.node!r} cannot write {self.path!r}: {what}",
@@ -69,7 +69,7 @@ class _Write(NodeFn):
 def _transforms(step: BoundStep, pcoll: Any) -> Arms:
     node = step.node
     rows = pcoll | f"{node.name}: rows" >> beam.ParDo(_Rows(node.name, step.run_id, step.select))
-    # This one is always there, so that a file is written even without elements.
+    # This input always exists, so that a file is written even without elements.
     none = pcoll.pipeline | f"{node.name}: always" >> beam.Create([(0, None)])
     rows.element_type = none.element_type = KV[int, Element]
     whole = (rows, none) | f"{node.name}: all" >> beam.Flatten()

@@ -20,7 +20,7 @@ class Line:
     Parameters
     ----------
     visible
-        Whether it is shown at all.
+        Whether the line is shown.
     """
 
     def __init__(self, visible: bool) -> None:

@@ -42,7 +42,7 @@ class Recording:
     windowing
         The windowing of the source's PCollection.
     ended
-        Why the recording ended, in words.
+        The reason why the recording ended.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Recording:
         return replace(self, blocks=blocks, times=self.times[: len(blocks)])
 
     def named(self, field: str | None) -> Recording:
-        """Take the ids from a field; elements without one, and duplicates, fail."""
+        """Use a field as ids; elements without the field, and duplicates, fail."""
         if field is None:
             return self
         name = windowed_blocks.name_in(field, self.windowing.windowfn)
@@ -126,7 +126,7 @@ class Recording:
             writer.flush()
 
     def usual(self) -> Windowing | None:
-        """Return the windowing for its elements, which are complete; None for Beam's default."""
+        """Return the windowing of the recorded elements; None for Beam's default."""
         return windows.kept(self.windowing)
 
 
@@ -141,7 +141,7 @@ _made: list[tuple[weakref.ref[Any], Recording]] = []
 
 
 def find(transform: Any, limit: int | None) -> Recording | None:
-    """Return this process's recording of a transform if it suffices for `limit`."""
+    """Return this process's recording of a transform if it has enough elements for `limit`."""
     for made, recording in _made:
         if made() is transform:
             cut = recording.ended.startswith("until limit=")
@@ -151,7 +151,7 @@ def find(transform: Any, limit: int | None) -> Recording | None:
 
 
 def keep(transform: Any, recording: Recording) -> None:
-    """Keep a recording, if it has elements, as long as its transform exists."""
+    """Keep a recording as long as its transform exists; an empty recording is not kept."""
     others = [(made, other) for made, other in _made if made() is not None]
     _made[:] = [(made, other) for made, other in others if made() is not transform]
     if len(recording):

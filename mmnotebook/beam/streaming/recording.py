@@ -26,17 +26,17 @@ from mmnotebook.state.run_state import Stopped
 
 TICK = 0.1
 PATIENCE = 1.5
-"""Seconds that a stopped recording has to end."""
+"""Maximum number of seconds to wait for the end of a stopped recording."""
 _STREAMS = {("apache_beam", "TestStream"), ("apache_beam", "ReadFromPubSub")}
 
 
 class InterruptedRecordingError(RunError, KeyboardInterrupt):
-    """The user stopped a recording; also a KeyboardInterrupt.
+    """Raised when the user stops a recording; also a KeyboardInterrupt.
 
     Attributes
     ----------
     recording
-        What was recorded before that.
+        The elements that were recorded until then.
     """
 
     recording: Recording
@@ -71,7 +71,7 @@ class _Job:
         return self.limit is not None and len(self.rows) >= self.limit
 
     def run(self, pipeline: beam.Pipeline) -> None:
-        """Run until the source ends or the job is stopped; call this in a thread of its own."""
+        """Run until the source ends or the job is stopped; call this in a separate thread."""
         try:
             with quiet_beam.quiet():
                 self.result = pipeline.run()
@@ -95,7 +95,7 @@ _jobs: dict[str, _Job] = {}
 
 
 class _Tap(PlainFn):
-    """Passes elements to their job, which is in this process."""
+    """Adds elements to their job in this process."""
 
     def __init__(self, job: str) -> None:
         self.job = job
@@ -123,8 +123,8 @@ def recall(
 ) -> tuple[Recording, str]:
     """Return this process's recording of a transform, or a new one, and a note about it.
 
-    A recording is kept as long as the transform itself. A recording of another process is only
-    found by its elements: it cannot be known that these came from the same stream.
+    A recording is kept as long as the transform exists. A recording of another process is found
+    only through the elements: nothing shows that they are from the same stream.
     """
     found = None if fresh else recorded.find(transform, limit)
     how = "recorded earlier in this kernel" if found is not None else "recorded now"
@@ -143,7 +143,7 @@ def record(
 ) -> Recording:
     """Record one source.
 
-    A source with an end is read to it. Others are recorded until they reach
+    A bounded source is read to its end. Other sources are recorded until they reach
     `ib.options.recording_duration` or `recording_size_limit` of Interactive Beam.
 
     Parameters
@@ -160,7 +160,7 @@ def record(
     RunError
         If the source cannot be read.
     InterruptedRecordingError
-        If the user stops it; its `recording` has the elements so far.
+        If the user stops the recording; `recording` of the error has the elements so far.
     """
     job = _Job(limit)
     pipeline = beam.Pipeline(FnApiRunner(), options=_streaming(options))

@@ -40,12 +40,12 @@ def is_transform(value: Any) -> bool:
 
 
 def begin(name: str, pipeline: Any, transform: Any) -> Any:
-    """Return the PCollection with which a transform begins a pipeline.
+    """Apply a transform at the beginning of a pipeline; return its PCollection.
 
     Raises
     ------
     RunError
-        If it cannot begin a pipeline, or cannot be used.
+        If the transform needs an input, or cannot be used.
     """
     pickling.keep_classes(transform)
     try:
@@ -74,7 +74,7 @@ class _Patterns(PipelineVisitor):
 
 
 def files(name: str, transform: Any) -> list[str]:
-    """Return the files, or globs, that a transform says it reads; most of Beam's own do.
+    """Return the files, or globs, that a transform declares as its input, as most of Beam's do.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def files(name: str, transform: Any) -> list[str]:
 
 
 def _unused(transform: Any) -> Any:
-    """Return a copy that belongs to no pipeline: many transforms fit into one pipeline only."""
+    """Return a copy that belongs to no pipeline; many transforms can be applied only once."""
     parts = (transform, *chained(transform))
     nowhere = {id(pipeline): None for part in parts if (pipeline := part.pipeline) is not None}
     try:
@@ -131,7 +131,7 @@ def name_in(field: str, windowfn: WindowFn) -> Callable[[Any, Any], str]:
 def named(
     track: Tracker, ids: Sequence[str], block: Block, name: Callable[[Any], str] | None
 ) -> Block:
-    """Return the block with ids from its elements; those without fail under the id passed here."""
+    """Return the block with ids from its elements; those without fail under their id in `ids`."""
     if name is None:
         return block
     outcome = track.each(ids, block.values, name)
@@ -139,7 +139,7 @@ def named(
 
 
 class _Enter(PlainFn):
-    """Turns elements into blocks, those of one bundle, window and timestamp together."""
+    """Merges elements of one bundle, window and timestamp into blocks."""
 
     def __init__(
         self, node: str, carried: tuple[str, ...], name: Callable[[Any, Any], str] | None
@@ -175,11 +175,11 @@ class _Enter(PlainFn):
         self.start_bundle()
         for (micros, window), values in held.items():
             block = self._block(values, window)
-            self._track.gave(len(block))
+            self._track.count_outputs(len(block))
             yield create_windowed(block, micros, (window,))
 
     def _block(self, values: list[Any], window: Any) -> Block:
-        # Created once: all later steps see the element with the same id.
+        # Created only here, so that all later steps see the same id.
         ids = [uuid.uuid4().hex for _ in values]
         name = self.name
         call = None if name is None else lambda value: name(value, window)
