@@ -85,8 +85,12 @@ def _plain(cells: Column) -> Column:
     if isinstance(cells, Tensors):
         return Arrays(np.asarray(plain(cells.tensor))) if cells.tensor.ndim == 1 else cells
     if isinstance(cells, Objects) and any(isinstance(c, torch.Tensor) for c in cells.values):
-        return pack([plain(cell) for cell in cells.values])
+        return pack([plain(cell) if _is_number(cell) else cell for cell in cells.values])
     return cells
+
+
+def _is_number(cell: Any) -> bool:
+    return isinstance(cell, torch.Tensor) and cell.ndim == 0
 
 
 def _is_object(dtype: Any) -> bool:

@@ -137,6 +137,14 @@ def test_other_names() -> None:
     assert column.rows() == [{"a": 1, "b": 2}]
 
 
+@pytest.mark.parametrize(
+    "cells", [[None, torch.zeros(2)], [torch.tensor([]), torch.zeros(2), None]]
+)
+def test_tensors_of_several_numbers_stay_tensors(cells: list[Any]) -> None:
+    made = frames.frame_of(frames.records(pd.DataFrame({"a": pd.Series(cells, dtype=object)})))
+    assert [type(cell) for cell in made["a"]] == [type(cell) for cell in cells]
+
+
 @given(tables(), st.data())
 def test_a_frame_of_records_has_the_dtypes_that_it_had(
     frame: pd.DataFrame, data: st.DataObject

@@ -407,7 +407,9 @@ def test_the_error_of_reset_has_no_step_label() -> None:
     mm.register("stuck", Stuck(), reset="reset")
     with pytest.raises(mm.ModelError, match="'stuck' cannot be reset.*stuck") as caught:
         run("rows | stuck", rows=[1, 2])
-    assert "while running" not in str(caught.value) and "→ reset= names" in str(caught.value)
+    assert "while running" not in str(caught.value) and "→ set reset= to the name" in str(
+        caught.value
+    )
 
 
 def test_whole_numbers_come_back_from_csv() -> None:
