@@ -244,15 +244,15 @@ class RunError(MMError):
 
 
 class InterruptedRunError(RunError, KeyboardInterrupt):
-    """A run was canceled, by Ctrl-C or `Running.cancel`; also a KeyboardInterrupt."""
+    """A run was canceled, by Ctrl-C or `Running.cancel`. It is also a KeyboardInterrupt."""
 
 
 class InterruptedWaitError(RunError, KeyboardInterrupt):
-    """The wait for a run was interrupted, and the run continues; also a KeyboardInterrupt."""
+    """A wait for a run was interrupted; the run continues. It is also a KeyboardInterrupt."""
 
 
 class StillRunningError(RunError, TimeoutError):
-    """A run did not finish in time, and continues; also a TimeoutError."""
+    """A run did not finish in time; it continues. It is also a TimeoutError."""
 
 
 class ResultError(MMError):

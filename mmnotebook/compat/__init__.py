@@ -1,6 +1,6 @@
 """Private parts of other packages that this package uses: a module per package, a function each.
 
 Only these modules use private parts. Each docstring names the file of the other package on which it
-depends ("Leans on"). When a new release of that package appears, check these modules and run
+depends ("Relies on"). When a new release of that package appears, check these modules and run
 `tests/unit/test_compat.py`.
 """

@@ -24,41 +24,41 @@ from apache_beam.utils import windowed_value
 create_windowed: Callable[..., windowed_value.WindowedValue] = windowed_value.create
 """Return an element as it is in a PCollection: its value, microseconds, windows, pane.
 
-Leans on `utils/windowed_value.py`, and on the same in `utils/windowed_value.pxd`.
+Relies on `utils/windowed_value.py`, and on the same in `utils/windowed_value.pxd`.
 """
 WindowedValue = windowed_value.WindowedValue
 """An element as it is in a PCollection: its `value`, and `with_value`, which returns a copy.
 
-Leans on `utils/windowed_value.py`.
+Relies on `utils/windowed_value.py`.
 """
 PANE_INFO_UNKNOWN = windowed_value.PANE_INFO_UNKNOWN
-"""The pane of an element that no trigger has fired. Leans on `utils/windowed_value.py`."""
+"""The pane of an element that no trigger has fired. Relies on `utils/windowed_value.py`."""
 WindowedValueHolder = test_stream.WindowedValueHolder
 """An element that contains another one, `windowed_value`, which keeps its own windows.
 
-Leans on `testing/test_stream.py`.
+Relies on `testing/test_stream.py`.
 """
 Windowing = core.Windowing
-"""How a PCollection is windowed. Leans on `transforms/core.py`."""
+"""How a PCollection is windowed. Relies on `transforms/core.py`."""
 PipelineVisitor = pipeline.PipelineVisitor
-"""The base class of visitors of the transforms of a pipeline. Leans on `pipeline.py`."""
+"""The base class of visitors of the transforms of a pipeline. Relies on `pipeline.py`."""
 FnApiRunner = fn_api_runner.FnApiRunner
-"""The in-process runner. Leans on `runners/portability/fn_api_runner/fn_runner.py`."""
+"""The in-process runner. Relies on `runners/portability/fn_api_runner/fn_runner.py`."""
 CacheManager = cache_manager.CacheManager
 """The base class of caches of PCollections for InteractiveRunner, which reads `_latest_version`.
 
-Leans on `runners/interactive/cache_manager.py`.
+Relies on `runners/interactive/cache_manager.py`.
 """
 arguments_and_defaults = core.get_function_args_defaults
 """Return the names of a function's arguments, and the default values of the last ones.
 
-Leans on `transforms/core.py`.
+Relies on `transforms/core.py`.
 """
 INSPECTS = "_inspect_"
 """The prefix of an attribute of a DoFn; the name of a method follows it.
 
 The value is a function without arguments. It returns the arguments of this method, as
-`arguments_and_defaults` does, but without `self`. Leans on `get_function_arguments` in
+`arguments_and_defaults` does, but without `self`. Relies on `get_function_arguments` in
 `transforms/core.py`.
 """
 
@@ -66,7 +66,7 @@ The value is a function without arguments. It returns the arguments of this meth
 def time_of(element: WindowedValue) -> tuple[int, tuple[Any, ...], Any]:
     """Return an element's timestamp in microseconds, its windows and its pane.
 
-    Leans on `utils/windowed_value.py`.
+    Relies on `utils/windowed_value.py`.
     """
     return element.timestamp_micros, tuple(element.windows), element.pane_info
 
@@ -74,7 +74,7 @@ def time_of(element: WindowedValue) -> tuple[int, tuple[Any, ...], Any]:
 def chained(transform: Any) -> tuple[Any, ...]:
     """Return the transforms in a chain `a | b`; () for any other transform.
 
-    Leans on `_ChainedPTransform` in `transforms/ptransform.py`.
+    Relies on `_ChainedPTransform` in `transforms/ptransform.py`.
     """
     return tuple(getattr(transform, "_parts", ()))
 
@@ -82,7 +82,7 @@ def chained(transform: Any) -> tuple[Any, ...]:
 def environment() -> Any:
     """Return Beam's interactive environment, which Beam creates at the first call.
 
-    Leans on `runners/interactive/interactive_environment.py`.
+    Relies on `runners/interactive/interactive_environment.py`.
     """
     return interactive_environment.current_env()
 
@@ -90,7 +90,7 @@ def environment() -> Any:
 def watch(env: Any, mark: tuple[str, object], variables: dict[str, Any]) -> None:
     """Let the environment watch variables, unless it already watches variables with this mark.
 
-    Leans on `runners/interactive/interactive_environment.py`.
+    Relies on `runners/interactive/interactive_environment.py`.
     """
     if not any(mark in watched for watched in env.watching()):
         env.watch(variables)
@@ -99,7 +99,7 @@ def watch(env: Any, mark: tuple[str, object], variables: dict[str, Any]) -> None
 def enter(env: Any, pipeline: Any, cache: Any) -> None:
     """Register a pipeline and its cache manager with the environment.
 
-    Leans on `runners/interactive/interactive_environment.py`.
+    Relies on `runners/interactive/interactive_environment.py`.
     """
     env.set_cache_manager(cache, pipeline)
     env.add_user_pipeline(pipeline)
@@ -108,7 +108,7 @@ def enter(env: Any, pipeline: Any, cache: Any) -> None:
 def leave(env: Any, pipeline: Any) -> None:
     """Remove a pipeline and its cache manager from the environment.
 
-    Leans on `runners/interactive/interactive_environment.py`.
+    Relies on `runners/interactive/interactive_environment.py`.
     """
     env.cleanup(pipeline)
     env.evict_cache_manager(pipeline)
@@ -117,7 +117,7 @@ def leave(env: Any, pipeline: Any) -> None:
 def result_below(result: Any) -> Any:
     """Return the result of the runner that InteractiveRunner uses, which has the metrics.
 
-    Leans on `runners/interactive/interactive_runner.py`.
+    Relies on `runners/interactive/interactive_runner.py`.
     """
     return result._underlying_result
 
@@ -125,7 +125,7 @@ def result_below(result: Any) -> Any:
 def cache_name(variable: str) -> str:
     """Return the name in the cache of a PCollection that is watched as `variable`.
 
-    Leans on `CacheKey` in `runners/interactive/caching/cacheable.py`.
+    Relies on `CacheKey` in `runners/interactive/caching/cacheable.py`.
     """
     return utils.obfuscate(variable)[:10]
 
@@ -133,7 +133,7 @@ def cache_name(variable: str) -> str:
 def cache_name_in(labels: Sequence[str]) -> str:
     """Return the `cache_name` in the labels that a cache manager receives.
 
-    Leans on `CacheKey` in `runners/interactive/caching/cacheable.py`.
+    Relies on `CacheKey` in `runners/interactive/caching/cacheable.py`.
     """
     return labels[-1].split("-", 1)[0]
 
@@ -141,7 +141,7 @@ def cache_name_in(labels: Sequence[str]) -> str:
 def is_step_of_cache(step: str, name: str) -> bool:
     """Return whether the step with a label reads or writes the PCollection of a `cache_name`.
 
-    Leans on `runners/interactive/caching/reify.py`.
+    Relies on `runners/interactive/caching/reify.py`.
     """
     return f"Cache_{name}-" in step
 
@@ -149,7 +149,7 @@ def is_step_of_cache(step: str, name: str) -> bool:
 def let_stream(cache: Any, folder: Path) -> None:
     """Set the attributes of a cache manager that InteractiveRunner needs for a StreamingCache.
 
-    Leans on `runners/interactive/background_caching_job.py`.
+    Relies on `runners/interactive/background_caching_job.py`.
     """
     cache._cache_dir = str(folder)
     cache._saved_pcoders = {}
@@ -158,7 +158,7 @@ def let_stream(cache: Any, folder: Path) -> None:
 def stream_coders(cache: Any) -> dict[str, Any]:
     """Return the coders of a cache manager that `let_stream` has prepared, by `coder_key`.
 
-    Leans on `runners/interactive/background_caching_job.py`.
+    Relies on `runners/interactive/background_caching_job.py`.
     """
     coders: dict[str, Any] = cache._saved_pcoders
     return coders
@@ -167,7 +167,7 @@ def stream_coders(cache: Any) -> dict[str, Any]:
 def forget_stream_coders(cache: Any) -> None:
     """Set new coders of a cache manager; a StreamingCache that copied the old ones keeps them.
 
-    Leans on `runners/interactive/background_caching_job.py`.
+    Relies on `runners/interactive/background_caching_job.py`.
     """
     cache._saved_pcoders = {}
 
@@ -175,7 +175,7 @@ def forget_stream_coders(cache: Any) -> None:
 def coder_key(cache: Any, labels: Sequence[str]) -> str:
     """Return the key that a StreamingCache uses to look up a coder.
 
-    Leans on `runners/interactive/caching/streaming_cache.py`.
+    Relies on `runners/interactive/caching/streaming_cache.py`.
     """
     return str(Path(cache._cache_dir, *labels))
 
@@ -183,7 +183,7 @@ def coder_key(cache: Any, labels: Sequence[str]) -> str:
 def environment_variables(handler: Any) -> dict[str, str]:
     """Return the environment variables of a model handler; {} for other objects.
 
-    Leans on `ModelHandler` in `ml/inference/base.py`.
+    Relies on `ModelHandler` in `ml/inference/base.py`.
     """
     return getattr(handler, "_env_vars", None) or {}
 
@@ -191,7 +191,7 @@ def environment_variables(handler: Any) -> dict[str, str]:
 def wrapped(handler: Any) -> Any:
     """Return the model handler that another one wraps; None if it wraps none.
 
-    Leans on the classes that `ModelHandler.with_preprocess_fn` and similar methods return, in
+    Relies on the classes that `ModelHandler.with_preprocess_fn` and similar methods return, in
     `ml/inference/base.py`.
     """
     return getattr(handler, "_base", None)
@@ -200,7 +200,7 @@ def wrapped(handler: Any) -> Any:
 def model_uri(handler: Any) -> Any:
     """Return the path from which an ONNX handler loads its model; after an update, the new path.
 
-    Leans on `ml/inference/onnx_inference.py`.
+    Relies on `ml/inference/onnx_inference.py`.
     """
     return handler._model_uri
 
@@ -208,7 +208,7 @@ def model_uri(handler: Any) -> Any:
 def release_models(manager: Any) -> None:
     """Release the models that a KeyedModelHandler loaded with this manager.
 
-    Leans on `_ModelHandlerManager`, formerly `_ModelManager`, in `ml/inference/base.py`.
+    Relies on `_ModelHandlerManager`, formerly `_ModelManager`, in `ml/inference/base.py`.
     """
     proxies = manager._proxy_map
     while proxies:
@@ -220,7 +220,7 @@ def release_models(manager: Any) -> None:
 def shared_model(load: Any, tag: str) -> Any:
     """Return the handle of a model that several processes share: `acquire()`, `release(model)`.
 
-    Leans on `utils/multi_process_shared.py`.
+    Relies on `utils/multi_process_shared.py`.
     """
     from apache_beam.utils.multi_process_shared import MultiProcessShared
 
@@ -230,7 +230,7 @@ def shared_model(load: Any, tag: str) -> Any:
 def keep_password_secret() -> None:
     """Set a password, unknown to other users of the machine, for the server of shared models.
 
-    Leans on `utils/multi_process_shared.py`, where all users have the same password.
+    Relies on `utils/multi_process_shared.py`, where all users have the same password.
     """
     from apache_beam.utils import multi_process_shared
 

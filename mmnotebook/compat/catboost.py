@@ -8,7 +8,7 @@ from typing import Any
 def serialized(model: Any) -> bytes:
     """Return a model in its file format; CatBoost's public functions can only write files.
 
-    Leans on `catboost/core.py`.
+    Relies on `catboost/core.py`.
     """
     content: bytes = model._serialize_model()
     return content

@@ -16,34 +16,34 @@ from cloudpickle import cloudpickle as theirs
 MAKERS = (theirs._make_skeleton_class, theirs._make_skeleton_enum)
 """The functions that create a class or an enum when a pickle is loaded.
 
-Their last two arguments are the tracker and a reserved value. Leans on
+Their last two arguments are the tracker and a reserved value. Relies on
 `cloudpickle/cloudpickle.py`.
 """
 tracked_class = theirs._DYNAMIC_CLASS_TRACKER_BY_ID.get
 """Return the class of this process with this tracker; None if there is none.
 
-Leans on `cloudpickle/cloudpickle.py`.
+Relies on `cloudpickle/cloudpickle.py`.
 """
 BEAMS_MAKERS = (beams._make_skeleton_class, beams._make_skeleton_enum)
-"""`MAKERS` of Beam's copy. Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`."""
+"""`MAKERS` of Beam's copy. Relies on `apache_beam/internal/cloudpickle/cloudpickle.py`."""
 beams_tracked_class = beams._DYNAMIC_CLASS_TRACKER_BY_ID.get
 """`tracked_class` of Beam's copy.
 
-Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`.
+Relies on `apache_beam/internal/cloudpickle/cloudpickle.py`.
 """
 BeamsPickler = beams.CloudPickler
 """The pickler with which Beam sends a pipeline.
 
-Leans on `apache_beam/internal/cloudpickle/cloudpickle.py`.
+Relies on `apache_beam/internal/cloudpickle/cloudpickle.py`.
 """
 BEAMS_CONFIG = cloudpickle_pickler.DEFAULT_CONFIG
-"""The settings of `BeamsPickler`. Leans on `apache_beam/internal/cloudpickle_pickler.py`."""
+"""The settings of `BeamsPickler`. Relies on `apache_beam/internal/cloudpickle_pickler.py`."""
 
 
 def take_as_set(kind: type) -> None:
     """Let Beam's copy keep the attributes of a class when it loads a pickle of the class.
 
-    Leans on `_class_setstate` in `apache_beam/internal/cloudpickle/cloudpickle.py`.
+    Relies on `_class_setstate` in `apache_beam/internal/cloudpickle/cloudpickle.py`.
     """
     with beams._DYNAMIC_CLASS_TRACKER_LOCK:
         beams._DYNAMIC_CLASS_STATE_TRACKER_BY_CLASS[kind] = True

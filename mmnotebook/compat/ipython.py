@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 FILES = "IPCompleter.file_matcher"
-"""The name of the completer of files. Leans on `completer.py`."""
+"""The name of the completer of files. Relies on `completer.py`."""
 
 
 def remove_magics(shell: Any, magics: Any) -> None:
     """Remove a class of magics from a shell, if it is registered.
 
-    Leans on `MagicsManager` in `magic.py`.
+    Relies on `MagicsManager` in `magic.py`.
     """
     for kind, names in magics.magics.items():
         for name in names:
@@ -26,7 +26,7 @@ def remove_magics(shell: Any, magics: Any) -> None:
 def line_magics(shell: Any) -> dict[str, Any]:
     """Return a shell's line magics by name.
 
-    Leans on `MagicsManager` in `magic.py`.
+    Relies on `MagicsManager` in `magic.py`.
     """
     magics: dict[str, Any] = shell.magics_manager.magics["line"]
     return magics
@@ -35,7 +35,7 @@ def line_magics(shell: Any) -> dict[str, Any]:
 def declared(magic: Any) -> list[Any]:
     """Return the decorators of a magic that has `magic_arguments`.
 
-    Leans on `ArgDecorator` in `magic_arguments.py`.
+    Relies on `ArgDecorator` in `magic_arguments.py`.
     """
     decorators: list[Any] = magic.decorators
     return decorators
@@ -44,7 +44,7 @@ def declared(magic: Any) -> list[Any]:
 def parser(magic: Any) -> Any:
     """Return the parser of a magic that has `magic_arguments`.
 
-    Leans on `magic_arguments.py`.
+    Relies on `magic_arguments.py`.
     """
     return magic.parser
 
@@ -52,7 +52,7 @@ def parser(magic: Any) -> Any:
 def add_matcher(shell: Any, matcher: Callable[[Any], Any]) -> None:
     """Register a matcher for completions with a shell.
 
-    Leans on `completer.py`.
+    Relies on `completer.py`.
     """
     shell.Completer.custom_matchers.append(matcher)
 
@@ -60,7 +60,7 @@ def add_matcher(shell: Any, matcher: Callable[[Any], Any]) -> None:
 def remove_matchers(shell: Any, identifier: str) -> None:
     """Remove the matchers with this identifier from a shell.
 
-    Leans on `completer.py`.
+    Relies on `completer.py`.
     """
     completer = shell.Completer
     completer.custom_matchers = [
@@ -73,7 +73,7 @@ def remove_matchers(shell: Any, identifier: str) -> None:
 def hidden(shell: Any) -> dict[str, Any]:
     """Return the variables that the shell defined, not the user; the user may have changed them.
 
-    Leans on `interactiveshell.py`.
+    Relies on `interactiveshell.py`.
     """
     variables: dict[str, Any] = shell.user_ns_hidden
     return variables
@@ -82,6 +82,6 @@ def hidden(shell: Any) -> dict[str, Any]:
 def drop(shell: Any, name: str, value: Any) -> None:
     """Remove a variable from a shell, if it still holds this value.
 
-    Leans on `interactiveshell.py`.
+    Relies on `interactiveshell.py`.
     """
     shell.drop_by_id({name: value})

@@ -8,6 +8,6 @@ from typing import Any
 def is_open(widget: Any) -> bool:
     """Return whether a widget is connected to the frontend; this is so until it is closed.
 
-    Leans on `ipywidgets/widgets/widget.py`.
+    Relies on `ipywidgets/widgets/widget.py`.
     """
     return widget.comm is not None

@@ -9,7 +9,7 @@ from typing import Any
 def layers(model: Any) -> Iterable[Any]:
     """Return a model and all layers in it, at any depth.
 
-    Leans on `keras/src/layers/layer.py`.
+    Relies on `keras/src/layers/layer.py`.
     """
     found: Iterable[Any] = model._flatten_layers()
     return found

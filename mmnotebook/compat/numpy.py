@@ -13,7 +13,7 @@ _SIZE = 2504
 def state(legacy: Any, whole: bool) -> Any:
     """Return the state of the global generator, which changes when a number is drawn.
 
-    Leans on `numpy/random/mtrand.pyx` and `numpy/random/src/mt19937/mt19937.h`.
+    Relies on `numpy/random/mtrand.pyx` and `numpy/random/src/mt19937/mt19937.h`.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any
 def source(session: Any) -> Path | bytes | None:
     """Return the file or the content from which a session was created; None if it is unknown.
 
-    Leans on `onnxruntime/capi/onnxruntime_inference_collection.py`.
+    Relies on `onnxruntime/capi/onnxruntime_inference_collection.py`.
     """
     path = getattr(session, "_model_path", None)
     if path:

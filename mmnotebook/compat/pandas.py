@@ -11,7 +11,7 @@ from typing import Any
 def changed_options() -> Iterator[tuple[str, Any]]:
     """Yield (name, value) of the options that have changed; nothing if pandas is not imported.
 
-    Leans on `pandas/_config/config.py`.
+    Relies on `pandas/_config/config.py`.
     """
     config = sys.modules.get("pandas._config.config")
     known = getattr(config, "_registered_options", None)
@@ -24,6 +24,6 @@ def changed_options() -> Iterator[tuple[str, Any]]:
 def memory(array: Any) -> Any:
     """Return the NumPy array with the values of a pandas array; any other object unchanged.
 
-    Leans on `pandas/core/arrays/_mixins.py` and `pandas/core/arrays/numpy_.py`.
+    Relies on `pandas/core/arrays/_mixins.py` and `pandas/core/arrays/numpy_.py`.
     """
     return getattr(array, "_ndarray", array)

@@ -18,21 +18,24 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 get_frame = sys._getframe
-"""Return the frame of the caller, or of an outer call at a depth. Leans on `Python/sysmodule.c`."""
+"""Return the frame of the caller, or of an outer call at a depth.
+
+Relies on `Python/sysmodule.c`.
+"""
 FINDS = importlib._bootstrap._find_spec.__code__  # type: ignore[attr-defined]
 """The code that finds a module by its argument `name`; `importlib.util` calls it too.
 
-Leans on `importlib/_bootstrap.py`.
+Relies on `importlib/_bootstrap.py`.
 """
 VARIABLE = type(os.environ).__getitem__.__code__
 """The code that reads the environment variable in its argument `key`.
 
-Leans on `_Environ` in `os.py`.
+Relies on `_Environ` in `os.py`.
 """
 ALL_VARIABLES = type(os.environ).__iter__.__code__
-"""The code that iterates over the environment variables. Leans on `_Environ` in `os.py`."""
+"""The code that iterates over the environment variables. Relies on `_Environ` in `os.py`."""
 ABSTRACT = "_abc_impl"
-"""The attribute that every abstract class has. Leans on `Modules/_abc.c`."""
+"""The attribute that every abstract class has. Relies on `Modules/_abc.c`."""
 WARNINGS = ("warnings", "_py_warnings")
 """The modules with the functions that show a warning; the second since Python 3.14."""
 _HOOK = "_showwarnmsg"
@@ -41,7 +44,7 @@ _HOOK = "_showwarnmsg"
 def registered(abstract: type) -> list[type]:
     """Return the classes that were registered with an abstract class, in no order.
 
-    Leans on `Modules/_abc.c`.
+    Relies on `Modules/_abc.c`.
     """
     known = (reference() for reference in _abc._get_dump(abstract)[0])
     return [one for one in known if one is not None]
@@ -50,7 +53,7 @@ def registered(abstract: type) -> list[type]:
 def warnings_hook() -> Callable[[warnings.WarningMessage], None]:
     """Return the function that receives each warning, except ignored ones.
 
-    Leans on `warnings.py`.
+    Relies on `warnings.py`.
     """
     hook: Callable[[warnings.WarningMessage], None] = getattr(warnings, _HOOK)
     return hook
@@ -59,7 +62,7 @@ def warnings_hook() -> Callable[[warnings.WarningMessage], None]:
 def set_warnings_hook(hook: Callable[[warnings.WarningMessage], None]) -> None:
     """Set the function that receives each warning, except ignored ones.
 
-    Leans on `warnings.py`.
+    Relies on `warnings.py`.
     """
     setattr(warnings, _HOOK, hook)
 
@@ -69,7 +72,7 @@ def shows_warnings() -> tuple[Any, ...]:
 
     Users may replace the first; `warnings.catch_warnings` replaces both.
 
-    Leans on `warnings.py`.
+    Relies on `warnings.py`.
     """
     return warnings.showwarning, getattr(warnings, "_showwarnmsg_impl", None)
 
@@ -77,7 +80,7 @@ def shows_warnings() -> tuple[Any, ...]:
 def forget_shown_warnings() -> None:
     """Let Python show all warnings again, even those that were already shown.
 
-    Leans on `warnings.py`, where this invalidates the registries of all modules.
+    Relies on `warnings.py`, where this invalidates the registries of all modules.
     """
     getattr(warnings, "_filters_mutated", lambda: None)()
 
@@ -85,7 +88,7 @@ def forget_shown_warnings() -> None:
 def options(parser: argparse.ArgumentParser) -> list[str]:
     """Return the options of a parser, such as `-n` and `--name`.
 
-    Leans on `argparse.py`.
+    Relies on `argparse.py`.
     """
     return [name for action in parser._actions for name in action.option_strings]
 
@@ -93,7 +96,7 @@ def options(parser: argparse.ArgumentParser) -> list[str]:
 def uuid_source() -> Any:
     """Return the builtin that `uuid.uuid1` calls; None if `uuid` is not imported.
 
-    Leans on `Modules/_uuidmodule.c`.
+    Relies on `Modules/_uuidmodule.c`.
     """
     unique = sys.modules.get("_uuid")
     return None if unique is None else unique.generate_time_safe
@@ -103,7 +106,7 @@ def uuid_source() -> Any:
 def outside_event_loop() -> Iterator[None]:
     """Let code in this block call `asyncio.run`, although the thread is in an event loop.
 
-    A kernel executes cells in its event loop. Leans on `asyncio/events.py` and on the policies,
+    A kernel executes cells in its event loop. Relies on `asyncio/events.py` and on the policies,
     where `asyncio.run` clears the thread's loop.
     """
     asyncio = sys.modules.get("asyncio")
@@ -122,7 +125,7 @@ def outside_event_loop() -> Iterator[None]:
 def interrupt(thread: int) -> None:
     """Run the handler of SIGINT in the main thread, whose identifier is `thread`.
 
-    Leans on `Modules/_threadmodule.c` on Windows, which has no signals for a thread.
+    Relies on `Modules/_threadmodule.c` on Windows, which has no signals for a thread.
     """
     if hasattr(signal, "pthread_kill"):  # also ends a system call in which the thread waits
         signal.pthread_kill(thread, signal.SIGINT)

@@ -11,14 +11,14 @@ _HEAD = object.__basicsize__
 OWN_METHODS = frozenset(vars(_random.Random))
 """The methods that draw numbers, which `random.SystemRandom` replaces.
 
-Leans on `Modules/_randommodule.c`.
+Relies on `Modules/_randommodule.c`.
 """
 
 
 def state(random: Any) -> Any:
     """Return the state of the global generator, which changes when a number is drawn.
 
-    Leans on `Modules/_randommodule.c`: the head of the object is followed by the current position
+    Relies on `Modules/_randommodule.c`: the head of the object is followed by the current position
     and the words of the state. `getstate()` takes ten times as long.
 
     Parameters

@@ -8,14 +8,14 @@ from typing import Any
 STOP_WORDS_PLACE = "_stop_words_id"
 """The attribute in which a vectorizer stores the `id` of its stop words.
 
-Leans on `sklearn/feature_extraction/text.py`.
+Relies on `sklearn/feature_extraction/text.py`.
 """
 
 
 def usual_config() -> dict[str, Any] | None:
     """Return the configuration of a new thread; None if scikit-learn is not imported.
 
-    Leans on `sklearn/_config.py`.
+    Relies on `sklearn/_config.py`.
     """
     config: dict[str, Any] | None = getattr(
         sys.modules.get("sklearn._config"), "_global_config", None

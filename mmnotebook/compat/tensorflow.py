@@ -10,7 +10,7 @@ from types import CodeType
 def drawing() -> dict[CodeType, str]:
     """Return the code that runs when TensorFlow draws random numbers, with the library's name.
 
-    Leans on `tensorflow/python/framework/random_seed.py`.
+    Relies on `tensorflow/python/framework/random_seed.py`.
     """
     seeds = sys.modules.get("tensorflow.python.framework.random_seed")
     function = getattr(seeds, "get_seed", None)

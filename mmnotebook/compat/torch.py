@@ -9,19 +9,19 @@ from typing import Any
 OF_MODULES = frozenset({"_parameters", "_buffers", "_modules"})
 """The attributes in which a module stores its tensors and its submodules.
 
-Leans on `torch/nn/modules/module.py`.
+Relies on `torch/nn/modules/module.py`.
 """
 HOOKS = "_hooks"
 """A part of the names of attributes in which a module stores hooks by number.
 
-Leans on `torch/nn/modules/module.py`.
+Relies on `torch/nn/modules/module.py`.
 """
 
 
 def without_subclasses() -> AbstractContextManager[Any]:
     """Return a context manager in which tensors of subclasses behave like plain tensors.
 
-    Leans on `torch/csrc/autograd/python_torch_functions_manual.cpp`.
+    Relies on `torch/csrc/autograd/python_torch_functions_manual.cpp`.
     """
     made: AbstractContextManager[Any] = sys.modules["torch"]._C.DisableTorchFunctionSubclass()
     return made
@@ -30,7 +30,7 @@ def without_subclasses() -> AbstractContextManager[Any]:
 def changed_printing() -> Any:
     """Return the options set by `torch.set_printoptions`; None if they have their initial values.
 
-    Leans on `torch/_tensor_str.py`.
+    Relies on `torch/_tensor_str.py`.
     """
     printed = getattr(sys.modules.get("torch._tensor_str"), "PRINT_OPTS", None)
     return None if printed is None or printed == type(printed)() else printed
@@ -39,7 +39,7 @@ def changed_printing() -> Any:
 def writes(tensor: Any) -> int:
     """Return how many times a tensor was written to in place.
 
-    Leans on `torch/csrc/autograd/python_variable.cpp`.
+    Relies on `torch/csrc/autograd/python_variable.cpp`.
     """
     return int(tensor._version)
 
@@ -47,6 +47,6 @@ def writes(tensor: Any) -> int:
 def sparse_parts(tensor: Any) -> list[Any]:
     """Return the tensors inside a tensor with layout `torch.sparse_coo`, coalesced or not.
 
-    Leans on `aten/src/ATen/native/native_functions.yaml`.
+    Relies on `aten/src/ATen/native/native_functions.yaml`.
     """
     return [tensor._indices(), tensor._values()]

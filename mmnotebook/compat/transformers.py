@@ -7,7 +7,7 @@ from typing import Any
 STAGES = ("_preprocess_params", "_forward_params", "_postprocess_params")
 """The attributes in which a pipeline stores the arguments of its stages.
 
-Leans on `transformers/pipelines/base.py`.
+Relies on `transformers/pipelines/base.py`.
 """
 
 
@@ -15,7 +15,7 @@ def commit(name: str, revision: str | None) -> str | None:
     """Return the commit of a revision of a repository on the hub; import transformers.
 
     None if it cannot be found before a model is loaded: see `commit_of`.
-    Leans on `resolve_revision` in `transformers/utils/hub.py`, which exists since version 5.
+    Relies on `resolve_revision` in `transformers/utils/hub.py`, which exists since version 5.
     """
     from transformers.utils import hub
 
@@ -29,7 +29,7 @@ def commit_of(config: Any) -> str | None:
     """Return the commit on the hub from which the configuration of a model was loaded, or None.
 
     Versions of transformers that have `utils.hub.resolve_revision` do not store it.
-    Leans on `transformers/configuration_utils.py`.
+    Relies on `transformers/configuration_utils.py`.
     """
     found: str | None = getattr(config, "_commit_hash", None)
     return found
@@ -38,7 +38,7 @@ def commit_of(config: Any) -> str | None:
 def may_generate(pipeline: Any) -> bool:
     """Return whether pipelines of this kind generate tokens if the model supports it.
 
-    Leans on `transformers/pipelines/base.py`.
+    Relies on `transformers/pipelines/base.py`.
     """
     return bool(getattr(pipeline, "_pipeline_calls_generate", True))
 
@@ -46,7 +46,7 @@ def may_generate(pipeline: Any) -> bool:
 def outputs_apart() -> Any:
     """Return the class that splits the output for a batch; import transformers.
 
-    Leans on `PipelineIterator` in `transformers/pipelines/pt_utils.py`.
+    Relies on `PipelineIterator` in `transformers/pipelines/pt_utils.py`.
     """
     from transformers.pipelines.pt_utils import PipelineIterator
 

@@ -9,7 +9,7 @@ from typing import Any
 def estimator(booster: Any) -> str | None:
     """Return the kind of estimator that saved a file, such as "classifier"; None for a Booster.
 
-    Leans on `XGBModel.save_model` in `xgboost/sklearn.py`.
+    Relies on `XGBModel.save_model` in `xgboost/sklearn.py`.
     """
     said = booster.attr("scikit_learn")
     kind: str | None = json.loads(said).get("_estimator_type") if said else None

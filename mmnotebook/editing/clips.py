@@ -14,6 +14,9 @@ from mmnotebook.graph import json_format
 from mmnotebook.graph.graph import Graph, Group, Node
 from mmnotebook.steps import validation
 
+_NO_STEPS = "the copied text contains no steps"
+_COPY = "copy some from a canvas"
+
 
 def copy(document: Document, names: Iterable[str]) -> str:
     """Return nodes as JSON text, in the file format of graphs, with their places.
@@ -53,9 +56,9 @@ def _read(clip: str) -> tuple[Graph, Mapping[str, node_positions.Place]]:
         data = json_format.loaded(clip)
         graph = json_format.of_data(data)
     except GraphError as error:
-        raise refused("no steps were copied", remedy="copy some from a canvas") from error
+        raise refused(_NO_STEPS, remedy=_COPY) from error
     if not graph.nodes:
-        raise refused("no steps were copied", remedy="copy some from a canvas")
+        raise refused(_NO_STEPS, remedy=_COPY)
     graph = nodes.part(graph, graph.names)
     found = validation.faults(graph)
     if found:

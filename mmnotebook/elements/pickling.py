@@ -87,7 +87,7 @@ def _own_class(make: Callable[..., type], *arguments: Any) -> type:
 
 
 def _groups() -> list[weakref.WeakSet[type]]:
-    """Return the classes that each load in progress in this thread created, outermost first."""
+    """Return the created classes, one set per load in progress in this thread, outermost first."""
     if not hasattr(_loading, "groups"):
         _loading.groups = []
     found: list[weakref.WeakSet[type]] = _loading.groups
@@ -116,7 +116,7 @@ def made_for(loaded: Any) -> weakref.WeakSet[type]:
 
 
 def by_origin(made: Iterable[type]) -> dict[type, type]:
-    """Return the created classes by the classes of the notebook that are their origins."""
+    """Return a dict from each original class to the class that was created from it."""
     found = {}
     for one in made:
         origin = _origins[one]() if one in _origins else None

@@ -31,7 +31,11 @@ def index(walk: Walk, value: Any) -> bytes:
 
 
 def column(walk: Walk, value: Any) -> bytes:
-    """Return the token of one column: from its array if numeric, else value by value."""
+    """Return the token of one column.
+
+    It comes from the arrays of a categorical, datetime-like or NumPy column, otherwise from the
+    list of its values.
+    """
     head = b"column" + walk.token(str(value.dtype))
     if is_a(value, {("pandas", "Categorical")}):
         return head + walk.tokens(value.codes, value.categories, value.ordered)

@@ -221,7 +221,7 @@ def _linked(walk: Walk, link: Link, read: Reading) -> bytes:
         return used(walk, found, read)
     if impure.now().of_value(found)[0]:
         return b""  # refused with the code that reads it; its token would include all modules
-    # An object of a library may be a stream or contain a lock; then only the version counts.
+    # A library's object may have no fingerprint (a stream, a lock): then only its version counts.
     return walk.attempt(found) or b""
 
 

@@ -149,7 +149,7 @@ class Names:
 
 
 def how_to_register(name: str, method: str | None = None) -> str:
-    """Return, for a message, how to register the model in a variable, or a method of it."""
+    """Return the code, for a message, that registers a variable or its method as a model."""
     keyword, option = (f', method="{method}"', f" --method {method}") if method else ("", "")
     return f'mm.register("{name}", {name}{keyword}), or %mm_model {name} {name}{option}'
 

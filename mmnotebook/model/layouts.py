@@ -205,7 +205,7 @@ def _rows(made: Any, count: int, axis: int | None) -> list[Layout]:
         axis = axis + len(shape) if axis < 0 else axis
     along = [place for place, size in enumerate(shape) if size == count and axis in (None, place)]
     if not is_array(made) and 0 not in along:
-        return []  # the second axis of a list is an axis of its items, which are its parts
+        return []  # the other axes of a list belong to its items, which are checked as its parts
     return [OutputRows(frozenset(along))] if along else []
 
 

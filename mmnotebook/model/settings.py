@@ -249,8 +249,8 @@ def check_batching(spec: ModelSpec, framework: Framework) -> None:
     for option, value in given.items():
         if value and spec.form in framework.own_batches:
             raise ModelError(
-                f"cannot register {spec.name!r} with {option}=: a {framework.name} {spec.form} "
-                "creates its own batches",
+                f"cannot register {spec.name!r} with {option}=: this model ({framework.name}, "
+                f"{spec.form}) creates its own batches",
                 remedy="batch_size=1 passes one element at a time"
                 if option == "batched"
                 else f"leave {option} out; preprocess= changes each element",

@@ -34,7 +34,8 @@ def reset(spec: ModelSpec, model: Any) -> None:
     except Exception as error:
         raise ModelError(
             f"model {spec.name!r} cannot be reset with {spec.reset!r}: {one_line(error)}",
-            remedy="set reset= to the name of a method of the loaded model, or a function of it",
+            remedy="set reset= to the name of a method of the loaded model, or to a function that "
+            "takes it",
         ) from error
 
 

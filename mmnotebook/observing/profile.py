@@ -271,7 +271,10 @@ class Profile:
 
 
 def _tells_nothing(answer: Any) -> bool:
-    """Return whether a value is None or numeric arrays, which contain no time or generated name."""
+    """Return whether a value contains no time and no generated name.
+
+    This is known of None, of numeric arrays, and of short lists and tuples of these.
+    """
     if answer is None:
         return True
     if type(answer) in (list, tuple):

@@ -42,7 +42,7 @@ def check(result: Result, prepared: Prepared, max_failed: float) -> None:
 
 
 def check_stored(graph: Graph, plan: Plan, max_failed: float) -> None:
-    """Raise if more than `max_failed` of a cached node's elements failed, before it is used."""
+    """Raise RunError if more than `max_failed` of the elements of a cached node failed."""
     for name, one in plan.measured.items():
         if (count := _exceeds(one.node, max_failed)) is not None:
             failures = list(StoredElements(plan.entries).failures([name]))

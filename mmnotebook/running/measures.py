@@ -40,9 +40,9 @@ class Measured:
     def from_meta(cls, meta: Mapping[str, Any], size: int, name: str) -> Measured:
         """Create the measures from the result of `meta`; `size` is the stored size of the node."""
         value, models = meta["measured"], {}
-        for name, measure in value["models"].items():
-            buckets = {int(key): count for key, count in measure["buckets"].items()}
-            models[name] = ModelMeasure(**{**measure, "buckets": buckets})
+        for model, stored in value["models"].items():
+            buckets = {int(key): count for key, count in stored["buckets"].items()}
+            models[model] = ModelMeasure(**{**stored, "buckets": buckets})
         # In another graph, an equal node may have another name.
         warned = (Warned(**{**one, "node": name}) for one in value.get("warned", ()))
         measure = NodeMeasure(**{**value["node"], "bytes": size, "cached": True})

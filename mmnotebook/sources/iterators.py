@@ -60,7 +60,7 @@ def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
             taken = _known.setdefault(iterator, _Taken())
         except TypeError as error:  # most of Python's own iterators do not support weak references
             raise RunError(
-                f"source {name!r} is a {kind}, which can be read only once",
+                f"source {name!r} is an iterator of type {kind}, which can be read only once",
                 remedy=f"{name} = list({name})",
             ) from error
         if not taken.ended and _is_closed(iterator):

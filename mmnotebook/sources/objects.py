@@ -83,7 +83,8 @@ def blocks(
         return _table(name, table.first(limit), id_column)
     if id_column is not None:
         raise RunError(
-            f"source {name!r}: id={id_column!r} names a column; a {type(value).__name__} has none",
+            f"source {name!r}: id={id_column!r} names a column, but data of type "
+            f"{type(value).__name__} has no columns",
             remedy="leave id= out: the positions of the elements are their ids",
         )
     if is_a(value, {("pandas", "Series")}):

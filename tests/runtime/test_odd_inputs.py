@@ -132,7 +132,7 @@ class TestKindsOfData:
             ({"train": {"a": [1]}}, r"'train' is a dict; .*"),
             ({1: [1], "1": [2]}, "two columns have the same name"),
             ({"b", "a"}, "is a set; allowed: a DataFrame, Series"),
-            (iter([1]), "is a list_iterator, which can be read only once"),
+            (iter([1]), "is an iterator of type list_iterator, which can be read only once"),
             (np.ma.array([1]), "masked"),
         ],
     )

@@ -146,7 +146,8 @@ class TestArrays:
             read(torch.tensor(3.0))
 
     def test_an_array_has_no_columns(self) -> None:
-        with pytest.raises(RunError, match="id='x' names a column; a ndarray has none"):
+        message = "id='x' names a column, but data of type ndarray has no columns"
+        with pytest.raises(RunError, match=message):
             read(np.zeros(3), id_column="x")
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64], ids=str)

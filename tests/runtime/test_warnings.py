@@ -71,6 +71,14 @@ def test_warnings_of_cached_nodes_are_listed_but_not_shown_again() -> None:
     assert rows(again)[0][:4] == ["b", None, "UserWarning", "odd"]
 
 
+def test_those_of_a_cached_node_keep_its_name() -> None:
+    mm.register("m", warns, framework="python", batch_size=10)
+    graph = mm.pipeline("out = d | m", d=DATA)
+    first, second = (mm.run(graph, progress=False) for _ in range(2))
+    assert second.nodes["cached"].all()
+    assert rows(first) == rows(second) == [["out", "m", "UserWarning", "in a batch", 4]]
+
+
 def test_filters_are_respected() -> None:
     graph = mm.pipeline("a = d | odd", d=DATA, odd=odd)
     with warnings.catch_warnings():

@@ -106,7 +106,7 @@ class TestThePackage:
     @pytest.mark.parametrize("module", sorted(NAMES))
     def test_each_name_documents_what_it_depends_on(self, module: str) -> None:
         for name, said in documented(module):
-            says = "eans on" in said or "As `" in said or name == "WARNINGS"
+            says = "elies on" in said or "As `" in said or name == "WARNINGS"
             assert name.startswith("_") or says, f"{module}.{name}"
 
     def test_the_files_of_beam_are_there(self) -> None:

@@ -432,7 +432,7 @@ def test_a_graphs_file_is_pasted_too_and_anything_else_is_refused() -> None:
     text = parse("rows | [a, b]").to_json()
     assert texts.written(after("", "paste", clip=text).graph) == "rows | [a, b]"
     for clip in ("", "rows | a", "3", "{}", clips.copy(made(), [])):
-        assert "no steps were copied" in refusal("", "paste", clip=clip).message
+        assert "the copied text contains no steps" in refusal("", "paste", clip=clip).message
     wrong = json.loads(text)
     wrong["nodes"][0]["kind"] = "dance"
     assert "no such kind" in refusal("", "paste", clip=json.dumps(wrong)).message

@@ -33,8 +33,8 @@ def check(graph: Graph, objects: Mapping[str, Sequence[Block]]) -> None:
             shared = _shared(objects[one], objects[other])
             if shared is not None:
                 raise RunError(
-                    f"node {node.name!r} unites {one!r} and {other!r}, and both have an element "
-                    f"with the id {shared!r}: its fields would be ambiguous",
+                    f"node {node.name!r} takes the union of {one!r} and {other!r}, but both have "
+                    f"an element with the id {shared!r}: its fields would be ambiguous",
                     remedy=f'source({one}, id="column") where each row has a unique id, or '
                     f"all = pandas.concat([{one}, {other}], ignore_index=True)",
                 )

@@ -37,7 +37,7 @@ class TensorFlowHandler(ModelHandler[Any, Any, Any]):
         return tf.device("/GPU:0" if gpu else "/CPU:0")
 
     def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
-        pass  # arguments of the model's call
+        pass  # any argument is passed to the model's call
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None

@@ -193,7 +193,11 @@ def _made(
     remedy = "allowed: a torch nn.Module class, or a function that returns a module"
     if isinstance(model_class, torch.nn.Module) or not callable(model_class):
         kind = type(model_class).__name__
-        raise ModelError(f"cannot register {name!r}: model_class is a {kind}", remedy=remedy)
+        raise ModelError(
+            f"cannot register {name!r}: model_class is an object of type {kind}, not a class or "
+            "function",
+            remedy=remedy,
+        )
     try:
         pickling.check((model_class, params))
     except Exception as error:
