@@ -190,7 +190,7 @@ def _made(
 ) -> Any:
     import torch
 
-    remedy = "allowed: a torch nn.Module class, or a function that returns a module"
+    remedy = "allowed for model_class: a torch nn.Module class, or a function that returns a module"
     if isinstance(model_class, torch.nn.Module) or not callable(model_class):
         kind = type(model_class).__name__
         raise ModelError(
