@@ -109,8 +109,8 @@ def run(
         recomputes them and all nodes that depend on them. Default: False.
     wait
         False starts the run in the background and returns a `Running` at once. A run in the
-        background may take up to twice as long when torch, scikit-learn or XGBoost have been used
-        before: each thread that calls them gets its own OpenMP threads. Default: True.
+        background may be slower if torch or scikit-learn has been used before: each thread that
+        calls them gets its own OpenMP threads, which compete for the cores. Default: True.
     progress
         Show a line per node with its counts during the run, one line at its end, and then the
         warnings of models and functions. If False, these are issued as Python warnings, once each,
