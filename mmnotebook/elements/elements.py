@@ -68,16 +68,17 @@ class MissingField(Exception):
 
 
 def pick(value: Any, select: Select) -> Any:
-    """Return the selected field of a value; several fields as one NumPy row; the value for None.
+    """Return the selected field of a value, or several selected fields as one NumPy row.
 
-    In a row of numbers and strings, numbers stay numbers.
+    If `select` is None, the value itself is returned. In a row of numbers and strings, numbers stay
+    numbers.
     """
     picked = _pick(value, select)
     return row_of(picked.values()) if isinstance(picked, SelectedFields) else picked
 
 
 def array_of(value: Any) -> np.ndarray[Any, Any]:
-    """Convert a plain value to an array; among strings, numbers stay numbers."""
+    """Convert a plain value to an array; numbers next to strings are not converted to strings."""
     return row_of(value) if isinstance(value, (list, tuple)) else np.asarray(value)
 
 
@@ -96,7 +97,7 @@ def pick_column(
         return values, None
     if isinstance(values, Cells):
         return pick_column(values.cells, select)
-    if isinstance(values, Selected):  # it has its fields by name
+    if isinstance(values, Selected):  # its records contain the fields by name
         picked, pick = pick_column(values.records, select)
         return (picked, None) if pick is None else (values.records, pick)
     column = _column(values, select) if isinstance(values, Column) else None
@@ -156,7 +157,7 @@ def _field(value: Any, name: str) -> Any:
 
 
 def _has_twice(select: tuple[str, ...]) -> bool:
-    """Return whether a field is selected twice: the fields can then be a row, but no record."""
+    """Return whether a field is selected twice; such fields can be a row, but not a record."""
     return len(set(select)) < len(select)
 
 
@@ -201,7 +202,8 @@ def own(value: Any) -> Any:
 def settled(value: Any) -> Any:
     """Return a value that user code returned, as a copy if other objects refer to it.
 
-    A function may return the same array or dict for every element, with other content.
+    A function may return the same array or dict for every element, and change its content between
+    calls.
     """
     kind = type(value)
     if kind in _FIXED:

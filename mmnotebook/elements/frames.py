@@ -74,7 +74,7 @@ def _cells_of(records: Records, name: str) -> Any:
             return cells.array.astype(dtype, copy=False)
         return pd.Series(cells.array, dtype=dtype)
     if dtype is None:
-        # The column that pandas creates from a list of records.
+        # Create the column in the same way as pandas does for a list of records.
         return pd.DataFrame(list(zip(cells.rows(), strict=True)), columns=[name])[name]
     rows = np.fromiter(cells.rows(), dtype=object, count=len(cells))
     return pd.Series(rows, dtype=dtype)

@@ -106,7 +106,7 @@ def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
 
 
 def shared_dtypes(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the common dtypes of fields in several parts; a field without one is left out."""
+    """Return the dtypes of fields that several parts share; leave out fields that differ."""
     first = parts[0]
     if all(part is first or part == first for part in parts):
         return dict(first)

@@ -27,7 +27,7 @@ def _key(salt: str) -> bytes:
 def token(value: Any) -> str:
     """Return the text of a value for its hash; equal numbers and times have the same text.
 
-    It is never a repr of pandas or NumPy, which depends on their versions.
+    The text of a pandas or NumPy value is never its repr, which depends on the library version.
     """
     value = plain(value)
     if isinstance(value, np.datetime64):

@@ -1,8 +1,8 @@
 """Settings that code reads implicitly and that differ from those of a new process.
 
-A setting with its initial value does not count: a library that is not loaded is equal to a library
-with unchanged settings. Settings that a function names, such as `matplotlib.rcParams` or a context
-variable of the user, count by content, like all values that it reads.
+A setting with its initial value does not count, so it makes no difference whether a library with
+unchanged settings is loaded. Settings that a function names, such as `matplotlib.rcParams` or a
+context variable of the user, count by content, like all values that the function reads.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _python() -> Changed:
 
 
 def _warnings(libraries: set[str]) -> Changed:
-    """Yield the warnings of Python and these libraries that are errors; others have no effect."""
+    """Yield the filters that turn warnings of Python and of these libraries into errors."""
     homes = {"builtins", *libraries}
     errors = [
         (message, kind, module, line)

@@ -56,7 +56,7 @@ class Deferred:
     may
         The effects of `impure.OBSERVED` that the code may have.
     codes
-        The code of the user.
+        The code objects of the user in these digests.
     """
 
     may: set[str] = field(default_factory=set)
@@ -83,7 +83,7 @@ def digest_of_classes(values: Iterable[Any]) -> str:
     Raises
     ------
     Unknowable
-        As for `digest`, but not because of code that only creates objects.
+        If `digest` would raise it, but not because of code that only creates objects.
     """
 
     def kinds(walk: Walk) -> bytes:
@@ -102,7 +102,8 @@ def digest_of_settings(libraries: Iterable[str] = settings.LIBRARIES) -> str:
     Parameters
     ----------
     libraries
-        The libraries to include among those whose settings count only for code that uses them.
+        The libraries in `settings.LIBRARIES` whose settings count. Settings outside of
+        `settings.LIBRARIES` always count.
 
     Raises
     ------
@@ -135,9 +136,10 @@ class Walk:
     """One walk through a value.
 
     A token is a few bytes that encode their own length; tokens of equal values are equal. An object
-    that occurs again has the same token. In a cycle, the token of an object that is still open is
-    the number of objects that were opened after it. So the token does not depend on the object at
-    which the walk enters the cycle. Objects of a cycle stay open until the first of them is closed.
+    that occurs again has the same token. An object is open while the walk reads its parts. If the
+    walk reaches an open object again, there is a cycle, and the token is the number of objects that
+    were opened since then. So the token does not depend on the object at which the walk enters the
+    cycle. Objects of a cycle stay open until the first of them is closed.
     """
 
     def __init__(self) -> None:
@@ -238,7 +240,7 @@ class Walk:
 
     @contextmanager
     def making(self, is_model: bool) -> Iterator[None]:
-        """Collect separate notes, lenient ones if code creates a model outside any function."""
+        """Collect the notes of code that creates an object; `Making` if it is a model."""
         around, self.said = self.said, []
         yield
         lenient = is_model and not self._users
@@ -246,7 +248,7 @@ class Walk:
         self.said = around
 
     def called(self, value: Any) -> bytes:
-        """Return the token of a function, or an object with functions, that code only calls."""
+        """Return the token of a function, method, property or class that code only calls."""
         return functions.called(self, value)
 
     def used(self, value: Any, read: Reading) -> bytes:
@@ -254,9 +256,9 @@ class Walk:
         return functions.used(self, value, read)
 
     def member(self, names: frozenset[str], value: Any, called: bool = False) -> bytes:
-        """Return the token of a member whose notes count if code uses one of these names.
+        """Return the token of a class member; its notes count only if code uses one of `names`.
 
-        Without names, they always count.
+        If `names` is empty, the notes always count.
         """
         around, self.said = self.said, []
         token = self.called(value) if called else self.token(value)
@@ -285,7 +287,7 @@ class Walk:
         return packed(b"missing") if value is MISSING else self.token(value)
 
     def source(self, text: str, *modules: str) -> bytes:
-        """Return the token of a library, whose settings and patches by the user then count too."""
+        """Return the token of a library; its settings and the user's patches of it count too."""
         for module in modules:
             edited = "" if module in self._modules else origin.edited(module)
             if edited:
@@ -338,7 +340,7 @@ class Walk:
         return self.refuse("", f"{verb} {noun(value)}, which cannot be fingerprinted")
 
     def refuse(self, does: str, words: str, alone: bool = False) -> bytes:
-        """Record why the current code cannot be fingerprinted; `alone` if the text names it."""
+        """Record why the current code has no fingerprint; `alone`: `words` names the code."""
         who = self._users[-1][0] if self._users else "it"
         first = self._users[0][0] if self._users else who
         if not alone:
