@@ -50,9 +50,9 @@ class Framework:
         Whether a target (an object or a `Path`) belongs to this framework, by class names and file
         extensions.
     store
-        (name, target, options) -> spec: checks the target, loads it once as a test, and stores a
-        live object in a private file. Raises ModelError with a remedy. `register` adds the options
-        that all frameworks share, and `method` and `extra`.
+        A function (name, target, options) -> spec. It checks the target, loads it once as a test,
+        and stores a live object in a private file. It raises ModelError with a remedy. `register`
+        adds `method`, `extra` and the options that all frameworks share to the spec.
     handler
         Returns a new Beam ModelHandler that loads and runs the model of a spec.
     content
@@ -62,8 +62,8 @@ class Framework:
     devices
         The devices on which its models can run.
     uses
-        The options among "model_class", "model_params" and "method" that it supports; an error is
-        raised for the others.
+        The options among "model_class", "model_params" and "method" that it supports. `register`
+        raises an error for the other ones.
     own_batches
         The forms (`ModelSpec.form`) of models that create their own batches from a list of
         elements. `batched`, `batch_axis` and `collate` are errors for these forms.
@@ -87,7 +87,7 @@ class Framework:
     named: bool = False
 
     def need(self, name: str) -> None:
-        """Raise ModelError, for the model `name`, if the framework is not installed."""
+        """Raise a ModelError about the model `name` if the framework is not installed."""
         missing = [module for module in self.modules if not _there(module)]
         if missing:
             raise ModelError(

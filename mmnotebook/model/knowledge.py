@@ -155,7 +155,7 @@ def wrong(made: Any, count: int, axes: Axes, ways: tuple[Layout, ...] = ()) -> W
 
 
 def _in_magic(option: str) -> str:
-    """Return how the magic writes an option, if this is IPython."""
+    """Return a hint that contains the option of %mm_model; "" outside of IPython."""
     return f" ({option} in %mm_model)" if shell() is not None else ""
 
 
@@ -170,7 +170,7 @@ def ambiguous(made: Any, count: int) -> WrongOutputsError:
 
 
 def _elsewhere(ways: Sequence[Layout]) -> Any:
-    """Return the batch axis in each output, if it is unique and not the first."""
+    """Return the batch axis of the outputs if it is unique and not the first axis, else None."""
     ways = [way for way in ways if _first_axis(way) is None]
     if len(ways) != 1 or any(len(along) > 1 for along in layouts.axes_of(ways[0])):
         return None

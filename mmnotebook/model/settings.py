@@ -164,7 +164,7 @@ def truth(option: str, value: Any) -> bool:
 
 
 def maybe(option: str, value: Any) -> bool | None:
-    """Check an option that is True, False, or None, which detects the value."""
+    """Check an option that is True, False, or None for automatic detection."""
     return None if value is None else truth(option, value)
 
 

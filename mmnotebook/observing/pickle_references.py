@@ -1,4 +1,4 @@
-"""Classes and functions of modules to which pickles refer."""
+"""References of pickles to the classes and functions of modules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _noting = threading.local()
 
 
 class NotedReferences:
-    """The references that were found inside a `noting` block, available at its end."""
+    """The references that a `noting` block found; `references` is set at the end of the block."""
 
     def __init__(self) -> None:
         self.names: set[tuple[str, str]] = set()
@@ -52,7 +52,7 @@ def note(module: str, name: str) -> None:
 
 
 def content(references: Iterable[Reference]) -> str:
-    """Return the digest of the current targets of references.
+    """Return the digest of the objects and packages to which references lead now.
 
     Raises
     ------

@@ -160,7 +160,7 @@ class Record:
                 self.unwatched.append(why)
 
     def watch(self, found: Iterable[str]) -> None:
-        """Watch for files that compiled code opens at or near some paths, or in subfolders."""
+        """Watch some folders, with subfolders, and the folders of some files."""
         for path in found:
             if self._is_own(os.path.abspath(path)):
                 continue
@@ -192,14 +192,14 @@ class Record:
 
     @contextmanager
     def _careful(self, what: str) -> Iterator[None]:
-        """Record any exception inside this block, so that observing causes no failure."""
+        """Catch and record any exception in this block, so that observing causes no failure."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - an object of the user may raise anything
             self.misses(f"{what} could not be tracked: {type(error).__name__}")
 
     def _takes(self, happened: notify.Happened, loads: bool) -> None:
-        """Record the files that were opened, by compiled code or by any other code or process."""
+        """Record the files that any code or process opened, wrote or listed in watched folders."""
         if happened.missed:
             self.misses("more files were opened than can be tracked")
         for path in happened.written:
@@ -304,7 +304,7 @@ def _stamps(path: str) -> tuple[int, ...]:
 
 
 def _mapped() -> frozenset[str]:
-    """List the memory-mapped files that this process can change; their stamps change late."""
+    """Return the files in shared memory maps of this process; their stamps change late."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:
             parts = (line.rstrip("\n").split(None, 5) for line in lines)

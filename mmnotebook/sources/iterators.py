@@ -52,7 +52,8 @@ def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
     Raises
     ------
     RunError
-        If it is already exhausted, raises an error, or could not be recognized in the next call.
+        If the iterator is already exhausted, raises an error, or has a type that does not support
+        weak references, so that the next call could not recognize the iterator.
     """
     kind = type(iterator).__name__
     with _lock:

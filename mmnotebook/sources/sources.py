@@ -73,7 +73,7 @@ class SourcePlan:
         return SourcePlan(tuple(kept), limit - left)
 
     def parts(self) -> tuple[tuple[Slice, ...], ...]:
-        """Return the slices for each worker: several small files, or a few blocks of a big one.
+        """Return groups of slices, each for one worker: several small files or part of a large file.
 
         Raises
         ------
@@ -108,8 +108,8 @@ def _grouped(slices: tuple[Slice, ...]) -> Iterator[tuple[Slice, ...]]:
 def _ends_group(path: str) -> bool:
     """Return whether a group that is at least half full ends with this file.
 
-    This depends on the name of the file only. If a file is added or removed, the groups after the
-    next file of this kind do not change.
+    The result depends only on the name of the file. If a file is added or removed, the groups after
+    the next file that ends a group do not change.
     """
     return zlib.crc32(Path(path).name.encode("utf-8", "surrogateescape")) % 8 == 0
 
@@ -136,7 +136,7 @@ def _file_bytes(part: Slice) -> int:
 
 
 def _quick_count(part: Slice) -> int | None:
-    """Return the number of elements that a file contains as metadata, or None."""
+    """Return the number of elements if the metadata of the file contains it, else None."""
     try:
         return READERS[part.reader].quick_count(part.path)
     except Exception as error:
@@ -161,7 +161,7 @@ def plan_path(path: str, id_column: str | None, **options: Any) -> SourcePlan:
     Parameters
     ----------
     **options
-        Options for the readers of all files that differ from the defaults.
+        Options for the readers of the files, if they differ from the defaults.
     """
     path = str(Path(path).expanduser())
     files = matched(path)

@@ -67,7 +67,7 @@ def table_of(name: str, value: Any) -> ColumnTable | None:
     Raises
     ------
     RunError
-        If it is a dict, but not of columns with equal lengths.
+        If the object has no columns, or is a dict whose values are not columns of equal length.
     """
     if is_a(value, _DATASET):
         return _data_set(name, value)

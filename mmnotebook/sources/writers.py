@@ -102,7 +102,7 @@ def write(path: str, blocks: Sequence[Block]) -> None:
     Raises
     ------
     RunError
-        If a value cannot be written; the message has its field and element.
+        If a value cannot be written; the message names its field and element.
     """
     where = target(path)
     table = CellTable.of(blocks)

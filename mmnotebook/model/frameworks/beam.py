@@ -22,7 +22,7 @@ def claims(target: Any) -> bool:
 
 
 def store(name: str, target: Any, options: Options) -> ModelSpec:
-    """Return the spec of a handler, which contains a copy of the handler."""
+    """Return a spec that contains a copy of the handler."""
     if not claims(target):
         raise framework.not_mine(name, target, FRAMEWORK)
     kind = type(target).__name__

@@ -66,9 +66,10 @@ class PipelineHandler(_Handler):
 
 
 class ModelHandler(_Handler):
-    """A handler that calls a model with tensors: as its first input, or with records by name.
+    """A handler that calls a model with a tensor as its first input, or with tensors by name.
 
-    The output is the only tensor of the model, or a record of its tensors.
+    Records are passed by name. The output is the only tensor that the model returns, or a record of
+    its tensors.
     """
 
     takes_columns = True

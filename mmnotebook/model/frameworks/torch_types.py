@@ -67,7 +67,7 @@ def float_type(model: Any) -> torch.dtype:
 def _found(
     call: Callable[[Any], Any], given: Any, paths: list[Path], dtype: torch.dtype
 ) -> tuple[Any, Chosen]:
-    """Call a module with as few converted inputs as possible; return its output and them."""
+    """Call a module with as few converted inputs as possible; return its output and their paths."""
     # A failed call may have changed its inputs.
     try:
         return call(_copied(given)), frozenset()
@@ -88,7 +88,7 @@ def _found(
 
 
 def _choices(paths: list[Path]) -> Iterator[Chosen]:
-    """Yield sets of inputs, small sets first; of many inputs only one, all but one, and all."""
+    """Yield sets of inputs, small sets first; for many inputs, only sets of 1, n - 1 and n."""
     count = len(paths)
     sizes = range(1, count + 1) if count <= _MOST else (1, count - 1, count)
     for size in sizes:
@@ -106,7 +106,7 @@ def _cast(given: Any, chosen: Chosen, dtype: torch.dtype, path: Path = ()) -> An
 
 
 def _exactly(whole: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Convert integers to a floating-point dtype; raise an error if one would change."""
+    """Convert integers to a floating-point dtype; raise an error if a value would change."""
     made = whole.to(dtype)
     if whole.dtype == torch.bool:
         return made

@@ -44,11 +44,11 @@ class LoadedModel:
 
 
 class Leases:
-    """The models of one process: at most `budget` bytes, unless more are in use.
+    """The loaded models of one process: at most `budget` bytes, unless models in use need more.
 
     A lease ends when its holder is garbage-collected. `end` can therefore be called at any time in
-    any thread, even in a thread that holds the lock, so it never waits. It only records the end.
-    The thread that holds the lock processes it, at the latest when it releases the lock.
+    any thread, even in a thread that holds the lock, so it never waits. It records the end of the
+    lease. If another call holds the lock, that call processes the record when it releases the lock.
     """
 
     def __init__(self, budget: int) -> None:
@@ -120,7 +120,7 @@ class Leases:
             self._loading_changed.notify_all()
 
     def end(self, entry: LoadedModel) -> None:
-        """End a lease, without waiting, so that finalizers can call this."""
+        """End a lease, without waiting, so that finalizers can call this method."""
         self._ended.append(entry)
         self._settle()
 

@@ -186,12 +186,12 @@ class LoadedModels:
         return Unloaded(_names(gone), size, freed, _names(later), name, None not in known)
 
     def forget(self, key: str) -> None:
-        """Remove a model, loaded or not, as soon as it is not in use."""
+        """Remove a model that is loaded or being loaded, as soon as it is not in use."""
         self._own().remove(lambda entry: entry.key == key)
         self._send_removed()
 
     def replace(self, name: str, key: str | None, others: Collection[str]) -> None:
-        """Remove the previous model of a name, loaded or not, as soon as it is not in use.
+        """Remove the previous model of a name, as soon as it is not in use.
 
         Parameters
         ----------
@@ -294,7 +294,7 @@ def _names(entries: list[LoadedModel]) -> tuple[str, ...]:
 
 
 def _host_bytes(weight: Weight, name: str, before: int) -> tuple[int, bool]:
-    """Return the memory that a model uses in this process, and whether it is the file size."""
+    """Return the memory of a model in this process, and whether this is the size of its file."""
     if weight.parameter_bytes is not None:
         return weight.parameter_bytes - (weight.device_bytes or 0), False
     grown = memory.rss_bytes() - before

@@ -164,7 +164,7 @@ class _Scale(pickle.Pickler):
         return bool(self.arrays or self.tensors or self.outside)
 
     def weight(self) -> Weight:
-        """Return the size of all values; unknown if that of a part is unknown."""
+        """Return the total size; `parameter_bytes` is None if the size of a part is unknown."""
         tensors = _weigh_tensors(self.tensors)
         known = [size for size in self.outside.values() if size is not None]
         if len(known) < len(self.outside):

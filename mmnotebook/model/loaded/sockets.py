@@ -16,7 +16,7 @@ _EVENTS = frozenset(
 
 @dataclass
 class Watch:
-    """The observations of a block.
+    """The observations inside a `watching` block.
 
     Attributes
     ----------
