@@ -46,8 +46,8 @@ class Block:
     models
         The model of a cascade that produced the prediction for each element.
     rows
-        The position of each element among the rows that a model receives, while its handler
-        processes them.
+        The position of each element among the rows that a model receives; set only while the
+        handler of the model runs.
     fields
         For each element, the source fields that a later `by=` names; None for no fields.
     failed

@@ -269,7 +269,8 @@ class SelectedFields(dict[str, Any]):
 class Selected(Column):
     """Several selected fields of each value.
 
-    A function receives them as one NumPy row. A model receives them by name if it has input names.
+    A function receives the fields as one NumPy row. A model with input names receives the fields by
+    name.
 
     Attributes
     ----------

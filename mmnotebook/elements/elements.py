@@ -40,15 +40,15 @@ class Key(NamedTuple):
     id
         The id, the same in all nodes; `parent/0` for a child that a flat_map created.
     origin
-        The id of the source element from which it was computed.
+        The id of the source element from which the element was computed.
     key
-        The key that chose its model; None without a keyed step.
+        The key that chose the model for the element; None without a keyed step.
     fields
         The fields of the source that a later `by=` names.
     branch
         The branch that a split or switch chose; None without such a step.
     model
-        The model of a cascade that produced its prediction; None without a cascade.
+        The model of a cascade that produced the prediction; None without a cascade.
     """
 
     id: str
@@ -179,7 +179,7 @@ def own(value: Any) -> Any:
     """Return a copy of a value that a function could change in place.
 
     Records, lists, arrays, tensors and images are copied, also inside tuples such as predictions.
-    Without a copy, a change would reach other steps, since Beam passes them the same object.
+    Without a copy, a change would reach other steps, since Beam passes the same object to them.
     """
     kind = type(value)
     if kind in _FIXED:  # most values; `is_a` takes longer

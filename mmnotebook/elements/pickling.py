@@ -208,7 +208,7 @@ def _class_here(make: Callable[..., type], *arguments: Any) -> type:
 
 
 class Sent:
-    """A part of a pipeline that can be sent to this process without changing its classes."""
+    """A part of a pipeline that this process can unpickle without changes to its classes."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         buffer = io.BytesIO()

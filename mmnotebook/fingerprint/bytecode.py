@@ -57,38 +57,38 @@ class Link:
 
 @dataclass
 class Reading:
-    """The names and values that one function reads.
+    """The names and values that the code of one function reads.
 
     Attributes
     ----------
     globals
-        The global variables and builtins that it reads, by name; `MISSING` for a name without a
-        value.
+        The values of the global variables and builtins that the code reads, by name; `MISSING` for
+        a name without a value.
     modules
-        The modules that it imports, by name; `MISSING` for a module that is not loaded.
+        The modules that the code imports, by name; `MISSING` for a module that is not loaded.
     links
-        All names and attributes that it reads, in the order of the code.
+        All names and attributes that the code reads, in order.
     attributes
         The names of all global variables, attributes and modules in the code.
     loose
-        The names of attributes that it reads from other values than known modules: `read_text` in
+        The names of attributes that are read from other values than known modules: `read_text` in
         `Path(x).read_text`.
     changes
         The name and the kind ("global" or "variable") of the first global variable, or variable of
-        an enclosing function, that it assigns or deletes; None if there is none.
+        an enclosing function, that the code assigns or deletes; None if there is none.
     texts
         Its string constants, and the strings inside other constants.
     names
-        The names that it may look up: all `attributes`, and all strings that are valid names. `ANY`
-        is included if it computes names, `REMAKES` if it uses the class of an object.
+        The names that the code may look up: all `attributes`, and all strings that are valid names.
+        `ANY` is included if the code computes names, `REMAKES` if it uses the class of an object.
     nested
-        The code of inner functions that it uses in another way than calling them.
+        The code of inner functions that are used in another way than calling them.
     reads_metadata
-        Whether it may read the metadata of a function: its name, docstring or parameters.
+        Whether the code may read metadata of functions: names, docstrings or parameters.
     passed_on
-        The names in `loose` whose values it stores in a variable or passes to other code.
+        The names in `loose` whose values are stored in a variable or passed to other code.
     reads_variables
-        Whether it may read the names of its own variables.
+        Whether the code may read the names of its local variables.
     """
 
     globals: dict[str, Any] = field(default_factory=dict)
@@ -333,7 +333,7 @@ def _is_literal(following: Sequence[Step]) -> bool:
 
 
 def _is_class_used(step: Step, following: Sequence[Step]) -> bool:
-    """Return whether code uses an object's class, except to compare it or read its name."""
+    """Return whether code uses the `__class__` of an object, except to compare or describe it."""
     if step.use in (CALLED, KEPT):
         return True
     return any(one.kind.startswith(("CALL", "RETURN", "BUILD")) for one in following[:1])

@@ -126,7 +126,7 @@ def runs(value: type) -> bool:
 
 
 def pickles_itself(value: type) -> bool:
-    """Return whether a class of the user, or a base class, defines how its objects are pickled."""
+    """Return whether a user class, or one of its base classes, customizes pickling."""
     bases = (base for base in value.__mro__ if base is not object)
     return not is_library(value) and any(not _PICKLING.isdisjoint(vars(base)) for base in bases)
 

@@ -44,7 +44,7 @@ def pure(function: F) -> F:
 
     Normally, a function that reads the clock, draws random numbers or has similar effects is
     computed in every run. The results of a pure function are read from the cache even if its code
-    has such effects. They are computed again when its code, or a value that the code reads,
+    has such effects. The results are computed again when the code, or a value that the code reads,
     changes.
 
     Parameters
@@ -60,7 +60,7 @@ def pure(function: F) -> F:
     Raises
     ------
     MMError
-        If it is not a function that was defined with def or lambda.
+        If `function` was not defined with def or lambda.
 
     See Also
     --------

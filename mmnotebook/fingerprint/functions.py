@@ -240,7 +240,7 @@ def _check(walk: Walk, read: Reading, name: str, last: str) -> None:
 
 
 def used(walk: Walk, found: Any, read: Reading) -> bytes:
-    """Return the token of the value of a name, which depends on its use in the code."""
+    """Return the token of a value that code reads; it depends on how the code uses the value."""
     if isinstance(found, types.ModuleType):
         if read.only(found, READ, KEPT):
             return modules.named(walk, found, read)

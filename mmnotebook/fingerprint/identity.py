@@ -58,18 +58,18 @@ class Identity:
     Attributes
     ----------
     digest
-        32 hex digits, the same in every process; None if it cannot be fingerprinted.
+        32 hex digits, the same in every process; None if the object cannot be fingerprinted.
     reason
-        Why it cannot be fingerprinted, as a text that follows "not cacheable: "; "" if it can be.
+        Why there is no digest, as a text that follows "not cacheable: "; "" if there is one.
     parts
-        The digests from which it was computed, by role and name: "step", "function f",
+        The digests from which `digest` was computed, by role and name: "step", "function f",
         "model mlp", "data digits", "input resize".
     may
-        The effects, `FILES` or `NETWORK`, that its code may have; they are observed when it runs.
+        The effects, `FILES` or `NETWORK`, that the code may have; they are observed when it runs.
     codes
-        The code objects of the user that it includes.
+        The code objects of the user on which `digest` depends.
     stated
-        Whether the user has declared all dependencies of its results.
+        Whether the user has declared all dependencies of the results.
     observed
         For a node, a digest of further dependencies that were observed; "" for none.
     """
@@ -99,7 +99,7 @@ class Identity:
 
 
 def identity(value: Any) -> Identity:
-    """Return the identity of a value; effects of its code can be observed later, when it runs."""
+    """Return the identity of a value; effects that can be observed when code runs are allowed."""
     with deferring() as left:
         try:
             known = digest(value)
@@ -143,13 +143,13 @@ def identities(graph: Graph, behind: Behind) -> dict[str, Identity]:
     graph
         A valid graph.
     behind
-        The identities of the objects to which its names refer.
+        The identities of the objects to which the names in the graph refer.
 
     Returns
     -------
     dict
         The identities by node name, in topological order. A node that writes files, or uses an
-        object that cannot be fingerprinted, has no digest. Nodes after it have none either.
+        object that cannot be fingerprinted, has no digest. Downstream nodes have no digest either.
     """
     found: dict[str, Identity] = {}
     for node in graph.order():

@@ -143,7 +143,7 @@ def _needs(one: Distribution) -> Iterator[str]:
 
 
 def _places(top: str) -> list[str]:
-    """List the folders of a package, or its single file."""
+    """List the folders of a package, or the file of a module that is not a package."""
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):

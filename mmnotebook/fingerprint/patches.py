@@ -147,7 +147,7 @@ class _Place:
     Attributes
     ----------
     own
-        The objects of the user in it, by name.
+        The objects of the user in the place, each with its name.
     """
 
     def __init__(self, name: str, holder: Any) -> None:

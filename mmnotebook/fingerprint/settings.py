@@ -66,7 +66,7 @@ def changed(libraries: set[str]) -> list[tuple[str, Any]]:
     """Return the settings, by name, that differ from those of a new process.
 
     Settings of libraries of numbers, arrays, tensors and frames always count, since elements may be
-    such objects. Settings of other libraries count only if they are in `libraries`.
+    such objects. Settings of other libraries count only if `libraries` contains the library.
     """
     found = [*_python(), *_warnings(libraries), *_decimal(), *_numpy(), *_returned(), *_flags()]
     found += [*_printed_tensors(), *_pandas()]
@@ -105,7 +105,7 @@ def _warnings(libraries: set[str]) -> Changed:
 
 
 def _by_context(name: str, ask: Callable[[], Any]) -> Changed:
-    """Yield the value of a context variable if it differs from the one in an empty context."""
+    """Yield the result of `ask` if it differs from the result in an empty context."""
     now, at_first = ask(), contextvars.Context().run(ask)
     if now != at_first:
         yield name, now

@@ -41,8 +41,8 @@ def digest(value: Any) -> str:
     Raises
     ------
     Unknowable
-        If a part of it cannot be fingerprinted (a lock, an open file, a generator), or the result
-        of its code depends on more than the argument.
+        If a part of the value cannot be fingerprinted (a lock, an open file, a generator), or the
+        result of its code depends on more than the argument.
     """
     return _digest(lambda walk: walk.called(value))
 
@@ -83,7 +83,7 @@ def digest_of_classes(values: Iterable[Any]) -> str:
     Raises
     ------
     Unknowable
-        If `digest` would raise it, but not because of code that only creates objects.
+        Under the same conditions as `digest`, but not because of code that only creates objects.
     """
 
     def kinds(walk: Walk) -> bytes:
@@ -221,7 +221,7 @@ class Walk:
             self._known.popitem()
 
     def unordered(self, values: Iterable[Any]) -> bytes:
-        """Return the tokens of values, sorted; each is computed independently of the others."""
+        """Return the sorted tokens of values; no token depends on the order of the values."""
         marks = len(self._open), len(self._known)
         tokens = []
         for value in values:
@@ -231,7 +231,7 @@ class Walk:
 
     @contextmanager
     def used_by(self, name: str, verb: str) -> Iterator[None]:
-        """Inside this block, use this function and this verb in messages about values."""
+        """Inside this block, name this function and use this verb in messages about values."""
         self._users.append((name, verb))
         try:
             yield
@@ -252,7 +252,7 @@ class Walk:
         return functions.called(self, value)
 
     def used(self, value: Any, read: Reading) -> bytes:
-        """Return the token of the value of a name, which depends on its use in the code."""
+        """Return the token of a value that code reads; it depends on how the code uses the value."""
         return functions.used(self, value, read)
 
     def member(self, names: frozenset[str], value: Any, called: bool = False) -> bytes:
@@ -269,7 +269,7 @@ class Walk:
 
     @property
     def in_code(self) -> bool:
-        """Whether code refers to the current value, so that it can use the object itself."""
+        """Whether code refers to the current value, so that it may use the object in any way."""
         return bool(self._users)
 
     def attempt(self, value: Any) -> bytes | None:
@@ -303,7 +303,7 @@ class Walk:
         self._passed_on |= read.passed_on
 
     def metadata(self, name: str, token: Callable[[], bytes]) -> None:
-        """Record metadata of a function, which counts if code reads it or passes it on."""
+        """Record metadata of a function; it counts if code may read metadata of such a function."""
         self._metadata.setdefault(name, []).append(token)
 
     def given(self, name: str, token: bytes) -> None:

@@ -25,7 +25,7 @@ class Options:
     method
         The method of the model to call; None for the default of the framework.
     extra
-        The keywords that only this framework has; see `Framework.extra`.
+        The keywords that only the framework has; see `Framework.extra`.
     """
 
     model_class: Callable[..., Any] | None = None
@@ -43,9 +43,9 @@ class Framework:
     name
         The value of `ModelSpec.framework`: "onnx".
     words
-        The targets that it supports, for messages: "an ONNX model or .onnx file".
+        A description of the supported targets for messages: "an ONNX model or .onnx file".
     modules, install
-        The modules that it needs, and the command that installs them.
+        The modules that the framework imports, and the command that installs these modules.
     claims
         Whether a target (an object or a `Path`) belongs to this framework, by class names and file
         extensions.
@@ -60,10 +60,10 @@ class Framework:
     extra
         Keywords of `register` for this framework only; they are stored in `ModelSpec.extra`.
     devices
-        The devices on which its models can run.
+        The devices on which models of the framework can run.
     uses
-        The options among "model_class", "model_params" and "method" that it supports. `register`
-        raises an error for the other ones.
+        The supported options among "model_class", "model_params" and "method". `register` raises an
+        error for an option that is not supported.
     own_batches
         The forms (`ModelSpec.form`) of models that create their own batches from a list of
         elements. `batched`, `batch_axis` and `collate` are errors for these forms.

@@ -98,13 +98,14 @@ class NoNumbersError(TypeError):
 def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
     """Return a batch as the input of a model with these input names.
 
-    For records, only the fields that are inputs of the model are used, in its order. If the model
-    has no names, whole records are used, and several selected fields become one NumPy row.
+    For records, only the fields that are inputs of the model are used, in the order of the inputs.
+    If the model has no names, whole records are used, and several selected fields become one NumPy
+    row.
 
     Raises
     ------
     ValueError
-        If there is no field for an input; the error suggests the nearest one.
+        If there is no field for an input; the error suggests the nearest field.
     """
     column = pack(batch)
     if isinstance(column, Selected):
@@ -173,7 +174,7 @@ def no_field(name: str, fields: Sequence[str], names: InputNames) -> str:
 
 
 def _fields_of(column: Column) -> list[str]:
-    """List the fields of all values; if a value does not have one of them, the batch fails."""
+    """List all fields that occur in the values."""
     if isinstance(column, Records):
         return list(column.columns)
     names: dict[str, None] = {}

@@ -29,7 +29,7 @@ class Knowledge:
     started
         Whether the model was called.
     remote
-        Whether it runs in another process or on another machine.
+        Whether the model runs in another process or on another machine.
     invariant, repeatable
         Whether the output for an element is independent of the rest of its batch, and whether it
         is equal in each call; None if this was not probed.
@@ -38,9 +38,9 @@ class Knowledge:
     tries
         The number of probes that were started.
     changes
-        Whether calls change the model; it is then loaded again in every run.
+        Whether calls change the model; such a model is loaded again in every run.
     difference
-        A description of the difference between its outputs.
+        A description of the difference between outputs that should be equal; "" for none.
     seen_in
         The run in which the difference was found.
     """

@@ -20,7 +20,7 @@ class WrongOutputsError(ValueError):
     Attributes
     ----------
     remedy
-        How the user can fix it.
+        How the user can fix the model or its registration.
     """
 
     def __init__(self, message: str, remedy: str | None = None) -> None:

@@ -203,7 +203,7 @@ def check_learnt(spec: ModelSpec) -> None:
     Raises
     ------
     ModelChanged
-        If it used such code.
+        If loading the model used such code.
     """
     if with_learnt(spec) is not spec:
         raise ModelChanged(
@@ -224,7 +224,7 @@ def with_files_now(spec: ModelSpec) -> ModelSpec:
     Raises
     ------
     Unknowable
-        If one of the files cannot be read.
+        If a file cannot be read.
     """
     paths = dict.fromkeys((*(path for path, _ in spec.files), *held_files.paths(spec.target)))
     return with_learnt(replace(spec, files=held_files.files(paths)))

@@ -219,7 +219,7 @@ def axes(option: str, value: Any) -> Any:
 
 
 def reset(name: str, target: Any, value: Any) -> Any:
-    """Check `reset=`: the name of a method of the model, a function of it, or None."""
+    """Check `reset=`: the name of a method of the model, a function of the model, or None."""
     if isinstance(value, str):
         if not isinstance(target, (str, Path)):
             check_method(name, target, value, "set reset= to the method that resets its state")

@@ -19,7 +19,7 @@ _installed = False
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Call `listener` for every audit event of any thread in this block; it must not raise."""
+    """Inside this block, call `listener` for the audit events of all threads."""
     start(listener)
     try:
         yield
@@ -28,7 +28,7 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def start(listener: Listener) -> None:
-    """Call `listener` once for every audit event from now on, even if it is started twice."""
+    """Call `listener` once for every audit event until `stop`; it must not raise errors."""
     global _installed, _listeners
     with _lock:
         if not _installed:

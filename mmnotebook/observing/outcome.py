@@ -84,7 +84,7 @@ def stored(meta: Mapping[str, Any]) -> Seen:
 def judged(
     identity: Identity, record: Record | None, reused: Iterable[Mapping[str, Any]] = ()
 ) -> tuple[Seen, str]:
-    """Return the dependencies of a node, and why no other run may reuse its results, or "".
+    """Return the dependencies of a node, and the reason why no other run may reuse its results.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def content(references: Iterable[Reference]) -> str:
     Raises
     ------
     mmnotebook.fingerprint.identity.Unknowable
-        If the result of some code depends on more than its arguments.
+        If a class or function among them cannot be fingerprinted, or a package was changed on disk.
     """
     return digest_of_classes(map(_now, sorted(references)))
 

@@ -108,9 +108,9 @@ class Profile:
     def _is_over(self) -> bool:
         """Remove the profiler and double the next burst, or wait for a function to return.
 
-        Return whether the profiler was removed. Because the profiler waits, it also observes the
-        last actions in the first call of a function. Bursts get longer in a long run, so that it
-        observes these actions in later calls too.
+        Return whether the profiler was removed. The profiler waits so that it observes the first
+        call of a function to its end. Bursts get longer, so later calls are observed too if the run
+        is long.
         """
         record = self.record
         if (self._waiting or self._called_first) and record.events_left > -PATIENCE:
@@ -122,7 +122,7 @@ class Profile:
         return True
 
     def _first(self, frame: FrameType) -> None:
-        """Record code that runs for the first time; the node varies if its identity lacks it."""
+        """Record code that runs for the first time, and whether the node's identity covers it."""
         if not self.record.has_called and self._called_first is None and self._is_called(frame):
             self._called_first = frame
         known, code = self.record.known_codes, frame.f_code

@@ -118,7 +118,7 @@ class Record:
         self._adds(path, states.CONTENT)
 
     def looks(self, path: str, *, stamp: bool) -> None:
-        """Record that the node checked whether a file exists, or (`stamp`) read its stamps."""
+        """Record that the node read the stamps of a file, or (`stamp=False`) whether it exists."""
         self._adds(path, states.STAMP if stamp else states.THERE)
 
     def lists(self, path: str) -> None:

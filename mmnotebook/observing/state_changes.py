@@ -62,7 +62,7 @@ class KeptState:
 
 
 def _values(function: Any, seen: set[int]) -> Iterator[Any]:
-    """Yield the mutable values outside a function to which it, or a function it calls, refers."""
+    """Yield the mutable values to which a function and the functions that it calls refer."""
     if isinstance(function, types.MethodType):
         yield function.__self__
         function = function.__func__

@@ -22,9 +22,9 @@ class _Taken:
     Attributes
     ----------
     ended
-        Whether it was read to its end.
+        Whether the iterator was read to its end.
     error
-        The exception that it raised.
+        The exception that the iterator raised; None if there was none.
     """
 
     items: list[Any] = field(default_factory=list)

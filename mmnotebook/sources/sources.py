@@ -25,7 +25,7 @@ class Slice:
     Attributes
     ----------
     reader
-        The name of its reader in `formats.READERS`.
+        The name of the file's reader in `formats.READERS`.
     prefix
         The part of an element's id before the row number: "path#" for files of the user.
     id
@@ -33,7 +33,8 @@ class Slice:
     options
         Further options of the reader, as (name, value) pairs.
     one_of_many
-        Whether the file belongs to a glob or folder: if it cannot be read, it fails as one element.
+        Whether the file belongs to a glob or folder. Such a file fails as one element if it cannot
+        be read.
     """
 
     reader: str
@@ -53,7 +54,7 @@ class SourcePlan:
     Attributes
     ----------
     count
-        The number of elements; None if the files must be read to know it.
+        The number of elements; None if the files must be read to count the elements.
     """
 
     slices: tuple[Slice, ...]
@@ -73,7 +74,7 @@ class SourcePlan:
         return SourcePlan(tuple(kept), limit - left)
 
     def parts(self) -> tuple[tuple[Slice, ...], ...]:
-        """Return groups of slices, each for one worker: several small files or part of a large file.
+        """Return groups of slices, each for one worker: several small files or part of a big file.
 
         Raises
         ------

@@ -34,7 +34,7 @@ def check_paths(paths: Mapping[str, str]) -> None:
 
 
 def target(path: str) -> Path:
-    """Return the file to which a path leads through all links; it need not exist."""
+    """Return the path of a file after following all links; the file need not exist."""
     return Path(path).expanduser().resolve()
 
 

@@ -23,7 +23,7 @@ def stacked(batch: Sequence[Any], names: InputNames | None = None) -> Array | di
     """Return a batch as one array with a row per example, or records as a dict of arrays by field.
 
     For records, only the fields that are inputs of the model (`names`) are used. The arrays may
-    share memory with the batch: a caller that writes to them must copy them.
+    share memory with the batch: a caller must copy an array before writing to it.
     """
     column = by_name(batch, names)
     if isinstance(column, Records):
@@ -69,7 +69,7 @@ def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
     Raises
     ------
     ValueError
-        If there is no field for an input; the error suggests the nearest one.
+        If there is no field for an input; the error suggests the nearest field.
     """
     given = stacked(batch, InputNames(tuple(names)))
     if isinstance(given, dict):

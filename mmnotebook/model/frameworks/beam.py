@@ -17,7 +17,7 @@ _KEYED = {("apache_beam", "KeyedModelHandler"), ("apache_beam", "MaybeKeyedModel
 
 
 def claims(target: Any) -> bool:
-    """Return whether a target is a model handler or wraps one."""
+    """Return whether a target is a Beam ModelHandler, with or without an inner handler."""
     return is_a(target, {("apache_beam", "ModelHandler")})
 
 

@@ -1,6 +1,6 @@
 """Beam ModelHandlers for Hugging Face pipelines and models.
 
-Beam's handlers for them cannot be imported, since they use TensorFlow classes that transformers
+Beam's handlers for Hugging Face cannot be imported: they use TensorFlow classes that transformers
 removed in version 5.
 """
 

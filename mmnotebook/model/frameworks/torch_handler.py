@@ -17,7 +17,8 @@ from mmnotebook.model.frameworks import exported, own_methods, torch_types
 class TorchHandler(PytorchModelHandlerTensor):
     """A handler that loads the registered model, on the CPU if there is no GPU.
 
-    Beam also falls back to the CPU, but logs this with the root logger, to which it adds a handler.
+    Beam's handler also falls back to the CPU, but logs this with the root logger, and thereby adds
+    a log handler to the root logger.
     """
 
     takes_columns = True

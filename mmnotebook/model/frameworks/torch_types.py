@@ -1,8 +1,9 @@
 """Integers and booleans as inputs of a torch module: unchanged, or in its floating-point dtype.
 
-The dtypes that a module accepts cannot be read from its layers: it may use integers as ids, check
-`x.dtype`, or multiply them by weights. It is first called with integers and booleans unchanged. If
-this call raises an error about types, it is called with values in its floating-point dtype.
+The dtypes that a module accepts cannot be read from its layers: the module may use integers as ids,
+check `x.dtype`, or multiply integers by weights. The module is first called with integers and
+booleans unchanged. If this call raises an error about types, the module is called again with values
+in its floating-point dtype.
 """
 
 from __future__ import annotations

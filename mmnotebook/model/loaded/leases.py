@@ -38,7 +38,7 @@ class LoadedModel:
 
     @property
     def total_bytes(self) -> int:
-        """The size of its parameters on all devices; if unknown, its memory in this process."""
+        """The size of the model's parameters on all devices, or else its memory in this process."""
         known = self.weight.parameter_bytes
         return self.host_bytes if known is None else known
 

@@ -43,7 +43,7 @@ class Lease:
     seconds
         The time that loading took; None for a model that was already loaded.
     weight
-        The size of its parameters.
+        The size of the parameters of the model.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class LoadedModels:
         Raises
         ------
         MMError
-            If it is set to anything else.
+            If the new value is not a size.
         """
         return self._own().budget
 
@@ -118,10 +118,10 @@ class LoadedModels:
             The identity of the model: its content, its device, and the settings of its handler.
             Names with equal keys share one model.
         name
-            The name under which it is shown and can be unloaded.
+            The name under which the model is displayed and can be unloaded.
         load
-            Loads the model. If two threads request one key, the model is loaded once. Exceptions of
-            this function are raised here.
+            A function that loads the model. If two threads request one key, it is called once. Its
+            exceptions are raised here.
         """
         leases = self._own()
         entry, is_loaded = leases.take(key, name)
@@ -141,7 +141,7 @@ class LoadedModels:
     def unload(self, name: str | None = None) -> Unloaded:
         """Unload the models that are loaded in this process.
 
-        Their memory is returned to the system. A run that needs them loads them again. A model that
+        The memory is returned to the system. A run that needs a model loads it again. A model that
         a run is using is unloaded when the run ends.
 
         Parameters

@@ -19,9 +19,9 @@ class Weight:
     Attributes
     ----------
     parameter_bytes
-        The size of all its tensors or arrays, on any device, in bytes.
+        The size of all tensors or arrays of the model, on any device, in bytes.
     device_bytes
-        The size of those on an accelerator; None if there are none.
+        The size of the tensors on an accelerator; None if there are none.
     """
 
     parameter_bytes: int | None
