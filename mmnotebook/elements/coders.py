@@ -76,8 +76,8 @@ class ElementCoder(beam.coders.Coder):
         return pickle.loads(encoded)
 
     def estimate_size(self, value: Any) -> int:
-        # Beam asks for sizes to choose buffers; encoding an element to answer would cost more
-        # than the element's step.
+        # Beam uses the size to choose buffers. Encoding an element to measure its size could take
+        # longer than the step that computes it.
         return int(getattr(value, "nbytes", 128))
 
     def is_deterministic(self) -> bool:

@@ -163,7 +163,7 @@ def _has_twice(select: tuple[str, ...]) -> bool:
 
 def has_field(value: Any, name: str) -> bool:
     """Return whether a value is a record with this field."""
-    if isinstance(value, (dict, Mapping)):  # most values are dicts, and this is fast
+    if isinstance(value, (dict, Mapping)):  # most values are dicts; check `dict` first: it is fast
         return name in value
     return isinstance(value, np.void) and name in (value.dtype.names or ())
 
@@ -182,7 +182,7 @@ def own(value: Any) -> Any:
     Without a copy, a change would reach other steps, since Beam passes the same object to them.
     """
     kind = type(value)
-    if kind in _FIXED:  # most values; `is_a` takes longer
+    if kind in _FIXED:  # true for most values, and faster than `is_a`
         return value
     if kind is dict:
         return {name: own(item) for name, item in value.items()}

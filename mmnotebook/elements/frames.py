@@ -128,7 +128,7 @@ def _cells(frame: Any, place: int) -> Column:
         cells = list(series)
         if set(map(type, cells)) <= _AS_THEY_ARE:
             return pack(cells)
-    # How pandas converts a cell depends on its dtype and on the release: let pandas do it.
+    # Let pandas convert the cells: the conversion depends on the dtype and the pandas version.
     rows = frame.iloc[:, [place]].to_dict("records")
     return pack([next(iter(row.values())) for row in rows])
 

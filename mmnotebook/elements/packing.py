@@ -127,7 +127,7 @@ def _dtype(dtypes: Sequence[Any]) -> Any:
         return None
     try:
         return union_categoricals([pd.Categorical([], dtype=one) for one in different]).dtype
-    except TypeError:  # of different kinds, or with different orders
+    except TypeError:  # the categories have different types or orders
         return None
 
 

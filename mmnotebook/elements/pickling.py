@@ -212,7 +212,7 @@ class Sent:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         buffer = io.BytesIO()
-        # With the same settings as Beam, which calls this method.
+        # Use the settings of Beam's pickler, which calls this method.
         sending = _Sending(buffer, config=compat.BEAMS_CONFIG)
         sending.dump(vars(self))  # type: ignore[no-untyped-call]
         return _arrived, (type(self), buffer.getvalue())
@@ -231,5 +231,5 @@ def keep_classes(value: Any) -> None:
     pickled ones, but only in the first load. This function marks the classes of the value as
     already loaded.
     """
-    with suppress(Exception):  # if it matters, Beam raises the same error later
+    with suppress(Exception):  # Beam raises the same error later when it pickles the value
         _Marking(_Nowhere()).dump(value)  # type: ignore[no-untyped-call]

@@ -214,7 +214,7 @@ class _Scan:
         elif name not in ("SWAP", "ROT_TWO", "COPY"):
             self._top = None
         elif self._module is not None and self._top is not None:
-            self._module = self._top  # `import a.b.c as d` reads a module from its parent
+            self._module = self._top  # `import a.b.c as d` reads each module from its parent
 
     def _note(self, argument: Any, step: Step) -> str:
         """Record the use of the loaded variables; return the name of the last one."""

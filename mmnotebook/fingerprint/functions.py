@@ -168,7 +168,7 @@ def _metadata(walk: Walk, value: types.FunctionType, called: bool, name: str) ->
 def _annotations(value: Any) -> Any:
     try:
         return value.__annotations__
-    except Exception:  # noqa: BLE001 - since Python 3.14 this runs the annotations' code
+    except Exception:  # noqa: BLE001 - since Python 3.14, the access runs user code
         return MISSING
 
 
@@ -258,7 +258,7 @@ def used(walk: Walk, found: Any, read: Reading) -> bytes:
 
 def _used_function(walk: Walk, found: types.FunctionType, read: Reading) -> bytes:
     source = origin.library(found.__globals__.get("__name__"))
-    if source is not None and _is_public(found):  # checked together with the code that reads it
+    if source is not None and _is_public(found):  # `_check` covers it with the code that reads it
         return packed(_library_function(walk, found, source))
     return called(walk, found) if read.only(found, CALLED, KEPT) else walk.token(found)
 

@@ -151,7 +151,7 @@ def _places(top: str) -> list[str]:
     if spec is None:
         return []
     if spec.submodule_search_locations is not None:
-        # Some packages, such as transformers, store Path objects in it.
+        # Some packages, such as transformers, store Path objects in this list.
         return [os.fspath(place) for place in spec.submodule_search_locations]
     return [spec.origin] if spec.has_location and spec.origin else []
 

@@ -143,7 +143,7 @@ class Walk:
     """
 
     def __init__(self) -> None:
-        # Both keep their objects alive, since ids of deleted objects are reused.
+        # Both dicts keep the objects alive, since ids of deleted objects are reused.
         self._known: dict[Any, tuple[bytes, Any, Notes]] = {}
         self._open: dict[Any, tuple[int, Any, Notes]] = {}
         self._reach = _NO_REACH
@@ -252,7 +252,7 @@ class Walk:
         return functions.called(self, value)
 
     def used(self, value: Any, read: Reading) -> bytes:
-        """Return the token of a value that code reads; it depends on how the code uses the value."""
+        """Return the token of a value that code reads; it depends on the use of the value."""
         return functions.used(self, value, read)
 
     def member(self, names: frozenset[str], value: Any, called: bool = False) -> bytes:

@@ -102,7 +102,7 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
         if kind is str:
             yield value
         elif kind not in _PLAIN and id(value) not in seen:
-            seen[id(value)] = value  # keep it alive: ids of deleted objects are reused
+            seen[id(value)] = value  # keep the value alive: ids of deleted objects are reused
             if isinstance(value, os.PathLike):
                 yield os.fsdecode(value)
             else:

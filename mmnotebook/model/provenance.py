@@ -28,7 +28,7 @@ ATTEMPTS = 3
 """The maximum number of attempts to store a target that changes meanwhile."""
 
 _learnt: dict[tuple[str, Files], frozenset[pickle_references.Reference]] = {}
-# The references of a model's pickles to names in modules, which were found while loading it.
+# References to names in modules that the pickles of a model contain, found while it was loaded.
 
 
 class ModelChanged(ModelError):

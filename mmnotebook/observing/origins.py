@@ -135,7 +135,7 @@ def caller(frame: FrameType | None, entries: Container[object] = ()) -> Origin:
     ended = None
     for one in stack(frame):
         if one.f_code is _FINALIZES or one.f_code.co_name == "__del__":
-            # The freed object may belong to any code.
+            # The object that is freed may belong to any code.
             return Origin(Whose.OURS, False, False, None)
         whose = of(one)
         if whose in (Whose.USER, Whose.OURS):

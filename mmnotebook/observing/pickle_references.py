@@ -107,7 +107,7 @@ def _held(module: str, name: str) -> Any:
 
 def _reference(module: str, name: str) -> Reference | None:
     if module not in sys.modules or module.partition(".")[0] == _OURS:
-        return None  # the module is not loaded: a name from an older Python version
+        return None  # a module that is not loaded has a name from an older Python version
     return (module, name) if origin.library(module) is None else package(module)
 
 

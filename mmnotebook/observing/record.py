@@ -251,7 +251,7 @@ class Record:
             if known is None or (known and facet in states.facets(known)):
                 return
             self._files[path] = state = self._state(path, facet, known)
-        if state is not None:  # compiled code may then open it, or a file in the same folder
+        if state is not None:  # compiled code may open the file, or another file in its folder
             self._native.add(path, deep=False)
 
     def _state(self, path: str, facet: str, known: str) -> str | None:

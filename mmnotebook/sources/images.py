@@ -37,7 +37,7 @@ def pixels(path: str, mode: str = "keep", rotate: bool = True) -> Pixels:
     with Path(path).open("rb") as file, Image.open(file) as image:
         raw, stored = _raw_mode(image), _orientation(image)
         made = _kept(image, raw) if mode == "keep" else _converted(image, mode)
-        left = _orientation(image)  # none for a TIFF, which Pillow has already rotated
+        left = _orientation(image)  # 1 for a TIFF, which Pillow has already rotated
     if rotate:
         return upright(made, left)
     return made if left == stored else upright(made, _BACK.get(stored, stored))

@@ -70,7 +70,7 @@ def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
     if taken.error is not None:
         raise raised(name, kind, len(taken.items), taken.error) from taken.error
     if taken.ended and not taken.items and not inspect.isgenerator(iterator):
-        raise _used_up(name, kind)  # it could also be empty; there is no way to know
+        raise _used_up(name, kind)  # an iterator that never had elements looks the same
     return taken.items[:limit]
 
 

@@ -287,7 +287,7 @@ def kept(column: Column) -> Column:
 
 
 def _pickled(values: list[Any]) -> list[Any]:
-    # Pickling returns equal objects whether or not a run reads them from the cache.
+    # After pickling, objects are the same as those that a run reads from the cache.
     buffer = io.BytesIO()
     try:
         coders.dump(values, buffer)

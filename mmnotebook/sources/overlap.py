@@ -123,7 +123,7 @@ def _matches(where: Path, pattern: str) -> bool:
 
 
 def ignores_case(folder: Path) -> bool:
-    """Return whether a folder ignores the case of names; False where this is unknown."""
+    """Return whether a folder ignores the case of names; False if this is unknown."""
     folder = folder.resolve()
     other = folder.with_name(folder.name.swapcase()) if folder.name else folder
     with suppress(OSError):

@@ -88,7 +88,7 @@ def _data_set(name: str, value: Any) -> ColumnTable:
 
     def rows(start: int, stop: int) -> Mapping[str, Any]:
         part = value[start:stop]
-        # With the formats "pandas", "polars" and "arrow", a part is a table of that library.
+        # In the formats "pandas", "polars" and "arrow", a part is a table of this library.
         return part if isinstance(part, Mapping) else value.with_format(None)[start:stop]
 
     return ColumnTable(names, len(value), rows)

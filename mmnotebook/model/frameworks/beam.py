@@ -36,7 +36,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     except Exception as error:
         raise framework.unpicklable(name, target, error) from error
     fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
-    # A copy, so that later changes to the handler do not affect runs.
+    # Store a copy, so that later changes to the handler do not affect runs.
     return ModelSpec(
         name, "beam", "handler", kind, None, fingerprint, target=pickling.loads(content)
     )

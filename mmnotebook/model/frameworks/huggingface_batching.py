@@ -22,7 +22,7 @@ def unpadded(pipeline: Any) -> Any:
     """
     kind = type(pipeline)
     if kind.get_iterator is not _outputs:
-        # A subclass: the pipeline keeps its __call__.
+        # Use a subclass, so that the pipeline keeps its __call__.
         own = {"get_iterator": _outputs, "__module__": kind.__module__}
         pipeline.__class__ = type(kind.__name__, (kind,), own)
     return pipeline

@@ -88,7 +88,7 @@ class ModelHandler(_Handler):
         call = getattr(model, self._spec.method or "__call__")
         arguments = dict(inference_args or {})
         if self._spec.method is None and "use_cache" in inspect.signature(model.forward).parameters:
-            arguments.setdefault("use_cache", False)  # the cache is not an output for an element
+            arguments.setdefault("use_cache", False)  # the cache is no output of an element
         with torch.no_grad():
             given = inputs.arranged(batch, self._spec, lambda part: self._given(part, model))
             if collated:

@@ -115,7 +115,7 @@ def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
         framework.check_method(name, module, options.method)
         spec = framework.of_file(name, "torch", "state_dict", path)
         spec = _named(spec, module, options)
-        # Copies, so that they always create the same module.
+        # Copy the class and its arguments, so that they always create the same module.
         made = pickling.loads(pickling.dumps((options.model_class, params)))
         return replace(spec, target=made[0], params=made[1])
     if options.model_params:

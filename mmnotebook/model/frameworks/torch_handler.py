@@ -48,7 +48,7 @@ class TorchHandler(PytorchModelHandlerTensor):
             return model
         form, path = self._own
         if form == "exported":
-            # A program was exported in training or evaluation mode, which cannot be changed.
+            # The export fixed the mode of the program: training or evaluation.
             model = exported.load(path).to(self._device)
             return model.requires_grad_(False)
         # Only private files of mmnotebook have this form; files of users are loaded weights_only.

@@ -69,7 +69,7 @@ def _found(
     call: Callable[[Any], Any], given: Any, paths: list[Path], dtype: torch.dtype
 ) -> tuple[Any, Chosen]:
     """Call a module with as few converted inputs as possible; return its output and their paths."""
-    # A failed call may have changed its inputs.
+    # Pass a copy in each call: a failed call may have changed its inputs.
     try:
         return call(_copied(given)), frozenset()
     except Exception as error:

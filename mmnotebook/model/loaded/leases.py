@@ -165,7 +165,7 @@ class Leases:
             self._settle()
 
     def _settle(self) -> None:
-        # If another thread holds the lock, it calls this method after releasing the lock.
+        # If another thread holds the lock, that thread calls this method after releasing the lock.
         while self._ended and self._lock.acquire(blocking=False):
             try:
                 while self._ended:

@@ -141,7 +141,7 @@ class _Scale(pickle.Pickler):
 
     def _take_array(self, array: Any) -> bool:
         if not array.dtype.hasobject:
-            # Keep it alive: otherwise another array could reuse its memory and not be counted.
+            # Keep the array alive: otherwise another array could reuse its memory uncounted.
             self._kept.append(array)
             self.arrays.append(_byte_bounds(array))
         return not array.dtype.hasobject
