@@ -169,7 +169,7 @@ def has_field(value: Any, name: str) -> bool:
 
 
 def _names(value: Any) -> tuple[str, ...] | None:
-    """Return the fields of a record; None for any other value."""
+    """Return the field names of a record; None for any other value."""
     if isinstance(value, Mapping):
         return tuple(map(str, value))
     return value.dtype.names if isinstance(value, np.void) else None

@@ -14,7 +14,7 @@ from mmnotebook.results.values import plain
 
 
 def fraction(token: str, salt: str) -> float:
-    """Hash a token to a number from 0 to below 1, the same in every process and version."""
+    """Hash a token to a number in [0, 1) that is equal in every process and Python version."""
     digest = hashlib.blake2b(token.encode(), key=_key(salt), digest_size=8).digest()
     # 53 bits, so that no hash is rounded up to 1.
     return (int.from_bytes(digest, "big") >> 11) / 2.0**53

@@ -138,7 +138,7 @@ def _texts(constants: Iterable[Any]) -> Iterator[str]:
 
 
 def cells(function: types.FunctionType) -> dict[str, Any]:
-    """Return the values in the closure of a function; `MISSING` if not assigned yet."""
+    """Return the values in the closure of a function; `MISSING` for a variable without a value."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:

@@ -121,7 +121,7 @@ def _of_class(value: type) -> list[str]:
 
 
 def runs(value: type) -> bool:
-    """Return whether objects of a class run: they are callable, or have a method like `predict`."""
+    """Return whether objects of a class are callable, or have a method such as `predict`."""
     return any(hasattr(value, name) for name in ("__call__", *_CALLED))
 
 

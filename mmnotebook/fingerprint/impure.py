@@ -209,7 +209,7 @@ def _known(link: Link) -> str:
 
 
 def _of_module(link: Link) -> str | None:
-    """Return the effect of the module from which a name is read, or which defines its value."""
+    """Return the effect of the module that contains a name, or that defines the name's value."""
     if isinstance(link.value, types.ModuleType):
         return None
     homes = [getattr(link.parent, "__name__", None)] * isinstance(link.parent, types.ModuleType)

@@ -240,7 +240,10 @@ class Walk:
 
     @contextmanager
     def making(self, is_model: bool) -> Iterator[None]:
-        """Collect the notes of code that creates an object; `Making` if it is a model."""
+        """Collect the notes of code that creates an object.
+
+        If the object is a model that the walk reached without code, `Making` allows random weights.
+        """
         around, self.said = self.said, []
         yield
         lenient = is_model and not self._users
@@ -283,7 +286,7 @@ class Walk:
         return token
 
     def held(self, value: Any) -> bytes:
-        """Return the token of the value of a name, or of a missing value."""
+        """Return the token of a value, or a fixed token for `MISSING`."""
         return packed(b"missing") if value is MISSING else self.token(value)
 
     def source(self, text: str, *modules: str) -> bytes:
@@ -311,7 +314,7 @@ class Walk:
         self._given.setdefault(name, set()).add(self.token(name) + token)
 
     def rest(self) -> bytes:
-        """Return the token of parts that are known only at the end: metadata, and settings."""
+        """Return the token of metadata, patches and settings, which are known only at the end."""
         if not self.code_met:
             return b""
         known = self._metadata

@@ -21,7 +21,7 @@ def of_columns(names: Any) -> InputNames | None:
 
 
 def of_estimator(model: Any) -> InputNames | None:
-    """Return the inputs of an estimator with scikit-learn's `feature_names_in_`."""
+    """Return the inputs of an estimator from its `feature_names_in_`, as set by scikit-learn."""
     return of_columns(getattr(model, "feature_names_in_", None))
 
 

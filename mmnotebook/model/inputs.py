@@ -165,7 +165,7 @@ def unnamed(batch: Sequence[Any]) -> Column:
 
 
 def no_field(name: str, fields: Sequence[str], names: InputNames) -> str:
-    """Return the message for an input without a field."""
+    """Return the error message for a model input for which the record has no field."""
     close = nearest(name, names.extra(fields) or fields)
     hint = f"; did you mean {close!r}?" if close else ""
     if names.known == (name,) and not names.always:

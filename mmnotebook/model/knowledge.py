@@ -118,7 +118,7 @@ class Knowledge:
         known = several if len(several) > 1 else list(self._seen.values())
         left = reduce(layouts.meet, known)
         if not left:
-            # A batch of one element proves nothing about larger ones: the model may squeeze its axes.
+            # A batch of one element proves nothing about larger batches: its axes may be squeezed.
             if len(several) <= 1 < len(known):
                 return None
             raise wrong(made, count, axes)

@@ -162,7 +162,7 @@ def is_imported(frame: FrameType) -> bool:
 
 
 def has_ours(frame: FrameType | None) -> bool:
-    """Return whether this thread runs code of mmnotebook."""
+    """Return whether a frame or one of its callers runs code of mmnotebook or Beam."""
     return any(of(one) is Whose.OURS for one in stack(frame))
 
 

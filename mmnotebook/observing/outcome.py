@@ -86,6 +86,8 @@ def judged(
 ) -> tuple[Seen, str]:
     """Return the dependencies of a node, and the reason why no other run may reuse its results.
 
+    The reason is "" if other runs may reuse the results.
+
     Parameters
     ----------
     identity

@@ -214,7 +214,7 @@ class Record:
     # Results
 
     def observed(self) -> Observed:
-        """Return the observations so far; a dependency that changed meanwhile prevents reuse."""
+        """Return the observations so far; if a dependency has changed, the results are volatile."""
         with self._lock:
             files, folders = dict(self._files), dict(self._folders)
             environment, late = dict(self._environment), dict(self._late)

@@ -68,7 +68,7 @@ def float_type(model: Any) -> torch.dtype:
 def _found(
     call: Callable[[Any], Any], given: Any, paths: list[Path], dtype: torch.dtype
 ) -> tuple[Any, Chosen]:
-    """Call a module with as few converted inputs as possible; return its output and their paths."""
+    """Return the output of a module, and the paths of the few inputs that had to be converted."""
     # Pass a copy in each call: a failed call may have changed its inputs.
     try:
         return call(_copied(given)), frozenset()

@@ -127,7 +127,7 @@ class Leases:
     def remove(
         self, chosen: Callable[[LoadedModel], bool]
     ) -> tuple[list[LoadedModel], list[LoadedModel]]:
-        """Remove models.
+        """Remove the chosen models that are not in use; mark the chosen models in use for removal.
 
         Returns
         -------

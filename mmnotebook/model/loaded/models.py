@@ -110,7 +110,7 @@ class LoadedModels:
         self._send_removed()
 
     def get(self, key: str, name: str, load: Callable[[], Any]) -> Lease:
-        """Return a model, and load it if necessary.
+        """Return a lease of a model; load the model if necessary.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class LoadedModels:
         return lease
 
     def get_loaded(self, key: str) -> Lease | None:
-        """Return a model if it is already loaded, else None."""
+        """Return a lease of a model if the model is already loaded, else None."""
         leases = self._own()
         entry = leases.take_loaded(key)
         return None if entry is None else Lease(self, leases, entry, None)

@@ -78,7 +78,7 @@ def _plain_attributes(module: Any) -> list[Any]:
 
 
 def _dense_parts(tensor: Any) -> list[Any]:
-    """Return the tensors with the numbers of a tensor: itself, or the parts of a sparse one."""
+    """Return the tensors that store a tensor: the tensor itself, or the parts of a sparse one."""
     layout = str(tensor.layout)
     if layout == "torch.sparse_coo":
         return sparse_parts(tensor)
