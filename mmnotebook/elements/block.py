@@ -46,15 +46,14 @@ class Block:
     models
         The model of a cascade that produced the prediction for each element.
     rows
-        The position of each element among the rows that a model receives, while its handler
-        processes them.
+        The position of each element among the rows that a model receives; set only while the
+        handler of the model runs.
     fields
-        The fields of the source that a later `by=` names, for each element; None for no fields.
+        For each element, the source fields that a later `by=` names; None for no fields.
     failed
         The failures of the node that occurred together with these elements.
     made_of
-        Marks that identify the input of these elements, by which they can be found later; None for
-        no marks.
+        Marks that identify the input from which these elements were computed; None for no marks.
     """
 
     ids: list[str]
@@ -162,7 +161,7 @@ class Block:
 
 
 def in_parts(block: Block) -> Iterator[Block]:
-    """Split a block that exceeds the limits into smaller ones; the first has the failures."""
+    """Yield a block in parts that respect the size limits; the first part has the failures."""
     if len(block) <= ROWS and block.nbytes <= BYTES:
         yield block
         return

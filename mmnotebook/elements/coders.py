@@ -37,7 +37,7 @@ def _reduce_tensor(tensor: torch.Tensor) -> tuple[Callable[..., Any], tuple[Any,
 
 
 def _reduce_array(array: np.ndarray[Any, Any]) -> Any:
-    # A copy of a read-only array, such as a view of a frame, is writable after loading.
+    # Copy a read-only array, such as a view of a frame, so that it is writable after loading.
     return (array if array.flags.writeable else array.copy("K")).__reduce_ex__(5)
 
 
@@ -52,8 +52,8 @@ def dump(
 ) -> None:
     """Pickle `value` into a binary file; a view of a tensor contains only its own numbers.
 
-    `buffer_callback` is that of pickle. It receives the memory of each array. If it returns a false
-    value, the file contains only a reference to the array.
+    `buffer_callback` is passed to pickle, which calls it with the memory of each array. If the
+    callback returns a false value, the file contains only a reference to the memory.
     """
     pickler = pickle.Pickler(file, protocol=5, buffer_callback=buffer_callback)
     pickler.dispatch_table = TABLE
@@ -76,8 +76,8 @@ class ElementCoder(beam.coders.Coder):
         return pickle.loads(encoded)
 
     def estimate_size(self, value: Any) -> int:
-        # Beam asks for sizes to choose buffers; encoding an element to answer would cost more
-        # than the element's step.
+        # Beam uses the size to choose buffers. Encoding an element to measure its size could take
+        # longer than the step that computes it.
         return int(getattr(value, "nbytes", 128))
 
     def is_deterministic(self) -> bool:

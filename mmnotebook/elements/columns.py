@@ -1,6 +1,7 @@
 """Columns of values: stacked arrays and tensors, and records by field.
 
-`packing.pack` chooses the class of a column. `Column.rows` returns equal values of the same types.
+`packing.pack` chooses the class of a column. `Column.rows` returns values that are equal to the
+packed values and have the same types.
 """
 
 from __future__ import annotations
@@ -199,7 +200,7 @@ class Records(Column):
         return self.columns.get(name)
 
     def alone(self, name: str) -> Column:
-        """Return the values of one field; with its dtype if pandas would infer another one."""
+        """Return the values of one field, as `Cells` if pandas would infer another dtype."""
         dtype = self.dtypes.get(name)
         known = dtype is None or (isinstance(dtype, np.dtype) and dtype.str[1:] in _OWN)
         return self.columns[name] if known else Cells(self.columns[name], dtype)
@@ -268,7 +269,8 @@ class SelectedFields(dict[str, Any]):
 class Selected(Column):
     """Several selected fields of each value.
 
-    A function receives them as one NumPy row. A model receives them by name if it has input names.
+    A function receives the fields as one NumPy row. A model with input names receives the fields by
+    name.
 
     Attributes
     ----------
@@ -293,7 +295,7 @@ class Selected(Column):
         return list(map(SelectedFields, self.records.rows()))
 
     def stacked(self) -> Column:
-        """Return the NumPy rows stacked into one array; as a list unless they have one shape."""
+        """Return the NumPy rows: stacked into one array if possible, otherwise as a list."""
         whole = self._stacked()
         return Objects(self.rows()) if whole is None else Arrays(whole)
 

@@ -40,15 +40,15 @@ class Key(NamedTuple):
     id
         The id, the same in all nodes; `parent/0` for a child that a flat_map created.
     origin
-        The id of the source element from which it was computed.
+        The id of the source element from which the element was computed.
     key
-        The key that chose its model; None without a keyed step.
+        The key that chose the model for the element; None without a keyed step.
     fields
         The fields of the source that a later `by=` names.
     branch
         The branch that a split or switch chose; None without such a step.
     model
-        The model of a cascade that produced its prediction; None without a cascade.
+        The model of a cascade that produced the prediction; None without a cascade.
     """
 
     id: str
@@ -68,16 +68,17 @@ class MissingField(Exception):
 
 
 def pick(value: Any, select: Select) -> Any:
-    """Return the selected field of a value; several fields as one NumPy row; the value for None.
+    """Return the selected field of a value, or several selected fields as one NumPy row.
 
-    In a row of numbers and strings, numbers stay numbers.
+    If `select` is None, the value itself is returned. In a row of numbers and strings, numbers stay
+    numbers.
     """
     picked = _pick(value, select)
     return row_of(picked.values()) if isinstance(picked, SelectedFields) else picked
 
 
 def array_of(value: Any) -> np.ndarray[Any, Any]:
-    """Convert a plain value to an array; among strings, numbers stay numbers."""
+    """Convert a plain value to an array; numbers next to strings are not converted to strings."""
     return row_of(value) if isinstance(value, (list, tuple)) else np.asarray(value)
 
 
@@ -96,7 +97,7 @@ def pick_column(
         return values, None
     if isinstance(values, Cells):
         return pick_column(values.cells, select)
-    if isinstance(values, Selected):  # it has its fields by name
+    if isinstance(values, Selected):  # its records contain the fields by name
         picked, pick = pick_column(values.records, select)
         return (picked, None) if pick is None else (values.records, pick)
     column = _column(values, select) if isinstance(values, Column) else None
@@ -156,19 +157,19 @@ def _field(value: Any, name: str) -> Any:
 
 
 def _has_twice(select: tuple[str, ...]) -> bool:
-    """Return whether a field is selected twice: the fields can then be a row, but no record."""
+    """Return whether a field is selected twice; such fields can be a row, but not a record."""
     return len(set(select)) < len(select)
 
 
 def has_field(value: Any, name: str) -> bool:
     """Return whether a value is a record with this field."""
-    if isinstance(value, (dict, Mapping)):  # most values are dicts, and this is fast
+    if isinstance(value, (dict, Mapping)):  # most values are dicts; check `dict` first: it is fast
         return name in value
     return isinstance(value, np.void) and name in (value.dtype.names or ())
 
 
 def _names(value: Any) -> tuple[str, ...] | None:
-    """Return the fields of a record; None for any other value."""
+    """Return the field names of a record; None for any other value."""
     if isinstance(value, Mapping):
         return tuple(map(str, value))
     return value.dtype.names if isinstance(value, np.void) else None
@@ -178,10 +179,10 @@ def own(value: Any) -> Any:
     """Return a copy of a value that a function could change in place.
 
     Records, lists, arrays, tensors and images are copied, also inside tuples such as predictions.
-    Without a copy, a change would reach other steps, since Beam passes them the same object.
+    Without a copy, a change would reach other steps, since Beam passes the same object to them.
     """
     kind = type(value)
-    if kind in _FIXED:  # most values; `is_a` takes longer
+    if kind in _FIXED:  # true for most values, and faster than `is_a`
         return value
     if kind is dict:
         return {name: own(item) for name, item in value.items()}
@@ -201,7 +202,8 @@ def own(value: Any) -> Any:
 def settled(value: Any) -> Any:
     """Return a value that user code returned, as a copy if other objects refer to it.
 
-    A function may return the same array or dict for every element, with other content.
+    A function may return the same array or dict for every element, and change its content between
+    calls.
     """
     kind = type(value)
     if kind in _FIXED:

@@ -74,7 +74,7 @@ def _cells_of(records: Records, name: str) -> Any:
             return cells.array.astype(dtype, copy=False)
         return pd.Series(cells.array, dtype=dtype)
     if dtype is None:
-        # The column that pandas creates from a list of records.
+        # Create the column in the same way as pandas does for a list of records.
         return pd.DataFrame(list(zip(cells.rows(), strict=True)), columns=[name])[name]
     rows = np.fromiter(cells.rows(), dtype=object, count=len(cells))
     return pd.Series(rows, dtype=dtype)
@@ -128,7 +128,7 @@ def _cells(frame: Any, place: int) -> Column:
         cells = list(series)
         if set(map(type, cells)) <= _AS_THEY_ARE:
             return pack(cells)
-    # How pandas converts a cell depends on its dtype and on the release: let pandas do it.
+    # Let pandas convert the cells: the conversion depends on the dtype and the pandas version.
     rows = frame.iloc[:, [place]].to_dict("records")
     return pack([next(iter(row.values())) for row in rows])
 

@@ -106,7 +106,7 @@ def _joined(first: Column, parts: Sequence[Any]) -> Column | None:
 
 
 def shared_dtypes(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the common dtypes of fields in several parts; a field without one is left out."""
+    """Return the dtypes of fields that several parts share; leave out fields that differ."""
     first = parts[0]
     if all(part is first or part == first for part in parts):
         return dict(first)
@@ -127,7 +127,7 @@ def _dtype(dtypes: Sequence[Any]) -> Any:
         return None
     try:
         return union_categoricals([pd.Categorical([], dtype=one) for one in different]).dtype
-    except TypeError:  # of different kinds, or with different orders
+    except TypeError:  # the categories have different types or orders
         return None
 
 

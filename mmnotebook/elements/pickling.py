@@ -1,8 +1,8 @@
 """Pickling of live objects that leaves the loading process unchanged.
 
-cloudpickle finds a class of the notebook by an id, and each load of a pickle resets the attributes
-of this class to their pickled values. Here each load creates new classes instead. A stored object
-works as it did when it was pickled, and the classes of the notebook do not change.
+cloudpickle identifies a class of the notebook by an id. When it loads a pickle, it resets the
+attributes of the existing class to the pickled values. Here, each load creates new classes instead.
+A stored object works as it did when it was pickled, and the classes of the notebook do not change.
 """
 
 from __future__ import annotations
@@ -87,7 +87,10 @@ def _own_class(make: Callable[..., type], *arguments: Any) -> type:
 
 
 def _groups() -> list[weakref.WeakSet[type]]:
-    """Return the created classes, one set per load in progress in this thread, outermost first."""
+    """Return the sets of created classes: one set for each unfinished load in this thread.
+
+    A load can start another load. The set of the outer load is before that of the inner load.
+    """
     if not hasattr(_loading, "groups"):
         _loading.groups = []
     found: list[weakref.WeakSet[type]] = _loading.groups
@@ -126,9 +129,10 @@ def by_origin(made: Iterable[type]) -> dict[type, type]:
 
 
 def exchanged(value: Any, others: Mapping[type, type]) -> Any:
-    """Return a copy of a value with other classes; the value itself if it uses none of them.
+    """Return a copy of a value in which the classes in `others` are replaced.
 
-    The copy shares arrays of numbers and tensors with the value.
+    If the value uses none of these classes, the value itself is returned. The copy shares tensors
+    and arrays of numbers with the value.
     """
     if not others or _is_opaque(value):
         return value
@@ -179,7 +183,7 @@ class _Exchanged(pickle.Unpickler):
 
 
 class _Marking(compat.BeamsPickler):
-    """Beam's pickler, used without output; it marks the classes that it would send as set."""
+    """A pickler of Beam that marks each class that it pickles as already loaded."""
 
     def reducer_override(self, value: Any) -> Any:
         reduced: Any = super().reducer_override(value)  # type: ignore[no-untyped-call]
@@ -198,17 +202,17 @@ class _Sending(_Marking):
 
 
 def _class_here(make: Callable[..., type], *arguments: Any) -> type:
-    """Return the class of this process if it exists; to create another would run user code."""
+    """Return the class of this process if it exists; otherwise create it, which runs user code."""
     known: type | None = beams_tracked_class(arguments[-2])
     return make(*arguments) if known is None else known
 
 
 class Sent:
-    """A part of a pipeline that can be sent to this process without changing its classes."""
+    """A part of a pipeline that this process can unpickle without changes to its classes."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         buffer = io.BytesIO()
-        # With the same settings as Beam, which calls this method.
+        # Use the settings of Beam's pickler, which calls this method.
         sending = _Sending(buffer, config=compat.BEAMS_CONFIG)
         sending.dump(vars(self))  # type: ignore[no-untyped-call]
         return _arrived, (type(self), buffer.getvalue())
@@ -221,10 +225,11 @@ def _arrived(kind: type, pickled: bytes) -> Any:
 
 
 def keep_classes(value: Any) -> None:
-    """Keep the classes of this process unchanged when Beam sends it a value.
+    """Prevent Beam from changing the classes of this process when it loads a value.
 
-    When Beam loads a known class for the first time, it resets its attributes to the pickled ones;
-    later it leaves the class unchanged. This function marks the classes of the value as loaded.
+    When Beam loads a class that this process has, it resets the attributes of the class to the
+    pickled ones, but only in the first load. This function marks the classes of the value as
+    already loaded.
     """
-    with suppress(Exception):  # if it matters, Beam raises the same error later
+    with suppress(Exception):  # Beam raises the same error later when it pickles the value
         _Marking(_Nowhere()).dump(value)  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ from mmnotebook.results.values import plain
 
 
 def fraction(token: str, salt: str) -> float:
-    """Hash a token to a number from 0 to below 1, the same in every process and version."""
+    """Hash a token to a number in [0, 1) that is equal in every process and Python version."""
     digest = hashlib.blake2b(token.encode(), key=_key(salt), digest_size=8).digest()
     # 53 bits, so that no hash is rounded up to 1.
     return (int.from_bytes(digest, "big") >> 11) / 2.0**53
@@ -27,7 +27,7 @@ def _key(salt: str) -> bytes:
 def token(value: Any) -> str:
     """Return the text of a value for its hash; equal numbers and times have the same text.
 
-    It is never a repr of pandas or NumPy, which depends on their versions.
+    The text of a pandas or NumPy value is never its repr, which depends on the library version.
     """
     value = plain(value)
     if isinstance(value, np.datetime64):

@@ -18,10 +18,10 @@ from mmnotebook.errors import one_line
 from mmnotebook.state.run_state import Stopped
 
 ENDS_RUN = (KeyboardInterrupt, Stopped)
-"""The exceptions of a function or a model that end the run.
+"""The exceptions that end the run if a function or a model raises them.
 
-Any other exception, even `SystemExit` or `GeneratorExit`, is the failure of one element. Code uses
-`except ENDS_RUN: raise`, then `except BaseException`.
+Any other exception, even `SystemExit` or `GeneratorExit`, is the failure of one element. Code that
+calls a function or a model has `except ENDS_RUN: raise` before `except BaseException`.
 """
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
@@ -29,13 +29,13 @@ _PLAIN = {str, bytes, bool, int, float, complex, type(None)}
 _HEAP = 1 << 9
 """The flag of a class that a class statement created."""
 _DEPTH = 200
-"""The number of lists around a value in a check: storing it later uses more of the stack."""
+"""The number of lists in which a check nests a value, since storing it later needs more stack."""
 
 
 def is_raised(error: BaseException) -> bool:
-    """Return whether a `raise` statement raised an exception, not an interrupt by the user.
+    """Return whether a `raise` statement raised an exception; False for an interrupt by the user.
 
-    An interrupt occurs at other instructions.
+    Python raises an interrupt at another instruction than that of a `raise` statement.
     """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -133,7 +133,7 @@ def _named(value: Any) -> str:
 
 
 def _try(value: Any) -> None:
-    """Pickle a value; unpickle it too if the pickle calls code other than that of pickle."""
+    """Pickle a value; also unpickle it if a class in it is foreign (see `_Check.foreign`)."""
     deep = value
     for _ in range(_DEPTH):
         deep = [deep]
@@ -166,5 +166,5 @@ class _Check(pickle.Pickler):
 
     @property
     def foreign(self) -> bool:
-        """Whether it found an object of a class that is written in Python, without a coder here."""
+        """Whether a class of a pickled object is written in Python and has no entry in `TABLE`."""
         return any(kind.__flags__ & _HEAP for kind in self.met - coders.TABLE.keys())

@@ -17,7 +17,7 @@ _PADDED = "gG"  # long doubles: a number of ten bytes, then undefined padding
 
 
 def array(walk: Walk, value: Any) -> bytes:
-    """Return the token of an array: its numbers in C order, for any order in memory."""
+    """Return the token of an array: dtype, shape and numbers; the memory order does not count."""
     kind = type(value)
     if kind.__name__ in ("ndarray", "memmap"):
         return b"array" + _numbers(walk, value)
@@ -43,13 +43,13 @@ def _numbers(walk: Walk, value: Any) -> bytes:
 
 
 def _memory(line: Any) -> bytes:
-    """Return the digest of a one-dimensional array, read in place."""
+    """Return the digest of the bytes of a one-dimensional array."""
     line = line if line.flags.c_contiguous else line.copy()
     return hashed(line.view("u1") if line.nbytes else b"")
 
 
 def tensor(walk: Walk, value: Any) -> bytes:
-    """Return the token of a tensor with any layout; it depends on the device, like results."""
+    """Return the token of a tensor of any layout; the device type counts, as it affects results."""
     if not origin.is_users(type(value).__module__):
         return _tensor(walk, value)
     with without_subclasses():

@@ -17,9 +17,9 @@ from mmnotebook.fingerprint.codes import CALLED, HANDED, KEPT, READ, Step
 
 MISSING = object()
 ANY = "*"
-"""Means all names: the code looks up names that it computes."""
+"""A marker in `Reading.names`: the code computes names, so it may look up any name."""
 REMAKES = "type()"
-"""Means that the code may create another object of the class of an existing object."""
+"""A marker in `Reading.names`: the code may create objects from the class of another object."""
 _FROM_OUTSIDE = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 _FROM_CELLS = {"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"}
 _BY_NAME = (getattr, vars, dir, operator.attrgetter, operator.methodcaller)
@@ -43,9 +43,9 @@ class Link:
     value
         The current value; `MISSING` if it is known only when the code runs.
     parent, attribute
-        The module or class from which it is read, and its name in it.
+        The module or class from which the code reads the value, and the name of the value there.
     given
-        Whether it is called with a first argument that is not None.
+        Whether the next instruction loads an argument other than None, as for a call of the value.
     """
 
     text: str
@@ -57,36 +57,38 @@ class Link:
 
 @dataclass
 class Reading:
-    """The names and values that one function reads.
+    """The names and values that the code of one function reads.
 
     Attributes
     ----------
     globals
-        Its global variables by name, builtins included; `MISSING` for one that does not exist yet.
+        The values of the global variables and builtins that the code reads, by name; `MISSING` for
+        a name without a value.
     modules
-        The modules by name that it imports.
+        The modules that the code imports, by name; `MISSING` for a module that is not loaded.
     links
-        All names and attributes, in the order of the code.
+        All names and attributes that the code reads, in order.
     attributes
-        All names in the code, for any use.
+        The names of all global variables, attributes and modules in the code.
     loose
-        Attributes of values that are known only when the code runs: `read_text` of
+        The names of attributes that are read from other values than known modules: `read_text` in
         `Path(x).read_text`.
     changes
-        The first global variable, or variable of an enclosing function, that it assigns or deletes.
+        The name and the kind ("global" or "variable") of the first global variable, or variable of
+        an enclosing function, that the code assigns or deletes; None if there is none.
     texts
         Its string constants, and the strings inside other constants.
     names
-        The names that it may look up: its attributes, and strings that can be names; `ANY` if it
-        computes names, `REMAKES` if it uses the class of an object.
+        The names that the code may look up: all `attributes`, and all strings that are valid names.
+        `ANY` is included if the code computes names, `REMAKES` if it uses the class of an object.
     nested
-        The code of inner functions that it does not only call.
+        The code of inner functions that are used in another way than calling them.
     reads_metadata
-        Whether it may read the metadata of a function: its name, docstring or parameters.
+        Whether the code may read metadata of functions: names, docstrings or parameters.
     passed_on
-        Attributes of unknown values that it does not only call or read attributes of.
+        The names in `loose` whose values are stored in a variable or passed to other code.
     reads_variables
-        Whether it may read the names of its own variables.
+        Whether the code may read the names of its local variables.
     """
 
     globals: dict[str, Any] = field(default_factory=dict)
@@ -104,7 +106,7 @@ class Reading:
     _uses: dict[int, set[str]] = field(default_factory=dict)
 
     def only(self, value: Any, *uses: str) -> bool:
-        """Return whether the code uses a value only in these ways."""
+        """Return whether the code uses a value only in the ways `uses`, such as `CALLED`."""
         return self._uses.get(id(value), {HANDED}).issubset(uses)
 
     def use(self, value: Any, use: str) -> None:
@@ -136,7 +138,7 @@ def _texts(constants: Iterable[Any]) -> Iterator[str]:
 
 
 def cells(function: types.FunctionType) -> dict[str, Any]:
-    """Return the values in the closure of a function; `MISSING` if not assigned yet."""
+    """Return the values in the closure of a function; `MISSING` for a variable without a value."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
@@ -156,7 +158,7 @@ def member(parent: Any, name: str) -> Any:
 
 
 class _Scan:
-    """A scan of bytecode in its order that follows names; it runs no code and follows no jumps."""
+    """A scan of instructions, in order, that tracks names; it runs no code and ignores jumps."""
 
     def __init__(self, function: types.FunctionType) -> None:
         self.reading = Reading()
@@ -178,7 +180,7 @@ class _Scan:
             self._last = [*self._last[-1:], step.about]
 
     def settle(self) -> None:
-        """Record the uses of each variable for all values that the variable may have."""
+        """Record the uses of local variables as uses of their values; set `Reading.nested`."""
         for name, value in self._kept:
             for use in self._uses.get(name, ()):
                 self.reading.use(value, use)
@@ -212,10 +214,10 @@ class _Scan:
         elif name not in ("SWAP", "ROT_TWO", "COPY"):
             self._top = None
         elif self._module is not None and self._top is not None:
-            self._module = self._top  # `import a.b.c as d` reads a module from its parent
+            self._module = self._top  # `import a.b.c as d` reads each module from its parent
 
     def _note(self, argument: Any, step: Step) -> str:
-        """Record the use of variables; return the last one, which is on top of the stack."""
+        """Record the use of the loaded variables; return the name of the last one."""
         names = argument if isinstance(argument, tuple) else (argument,)
         for name in names[:-1]:
             self._uses.setdefault(name, set()).add(HANDED)
@@ -233,7 +235,7 @@ class _Scan:
         self._top = link
 
     def _look_up(self, value: Any, step: Step, following: Sequence[Step]) -> None:
-        """Record that the code looks up attributes, or its own variables, by name."""
+        """Record whether a value lets the code look up names or use the class of an object."""
         if any(value is one for one in _OF_VARIABLES):
             self.reading.reads_variables = True
         if value is type and not (step.use == CALLED and _is_type_shown(following)):
@@ -261,7 +263,7 @@ class _Scan:
             return None
         value = member(parent, name)
         if value is MISSING and isinstance(parent, types.ModuleType):
-            self.reading.use(parent, HANDED)  # its __dict__, or its own __getattr__
+            self.reading.use(parent, HANDED)  # a use of __dict__ or a custom __getattr__
         return Link(f"{self._top.text}.{name}", value, parent, name)
 
     def _import(self, step: Step, following: Sequence[Step]) -> None:
@@ -320,7 +322,7 @@ def _is_argument(step: Step) -> bool:
 
 
 def _is_literal(following: Sequence[Step]) -> bool:
-    """Return whether a call has a literal name, as in `getattr(some.thing, "name")`."""
+    """Return whether a call contains the name as a literal: `getattr(some.thing, "name")`."""
     for place, step in enumerate(following):
         if step.kind == "LOAD_CONST" and isinstance(step.about, str):
             behind = [one.kind for one in following[place + 1 : place + 3]]
@@ -331,14 +333,14 @@ def _is_literal(following: Sequence[Step]) -> bool:
 
 
 def _is_class_used(step: Step, following: Sequence[Step]) -> bool:
-    """Return whether code uses an object's class, except to compare it or read its name."""
+    """Return whether code uses the `__class__` of an object, except to compare or describe it."""
     if step.use in (CALLED, KEPT):
         return True
     return any(one.kind.startswith(("CALL", "RETURN", "BUILD")) for one in following[:1])
 
 
 def _is_type_shown(following: Sequence[Step]) -> bool:
-    """Return whether the code only compares `type(thing)` or reads its name."""
+    """Return whether the code compares `type(thing)` or reads a special attribute of it."""
     places = (place for place, one in enumerate(following) if one.kind.startswith("CALL"))
     behind = following[next(places, len(following)) + 1 :]
     if behind and behind[0].kind == "LOAD_ATTR" and str(behind[0].about).startswith("__"):

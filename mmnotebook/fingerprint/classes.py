@@ -1,4 +1,4 @@
-"""Fingerprints of classes: of the user by definition, of a library by name and version."""
+"""Fingerprints of user classes, by definition, and of library classes, by name and version."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _METHODS = (
     functools.cached_property,
 )
 _CALLED = {"predict", "predict_proba", "transform", "decision_function"}
-"""Methods of user classes that libraries call although no base class of a library has them."""
+"""Methods of user classes that libraries call, even if no library class defines them."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -45,7 +45,7 @@ def class_(walk: Walk, value: type) -> bytes:
 def called(walk: Walk, value: type) -> bytes:
     """Return the token of a class that code only calls, or reads attributes of."""
     if type(value) is not type and not is_library(value):
-        return walk.token(value)  # its metaclass may use it in any way
+        return walk.token(value)  # the metaclass may use the class in any way
 
     def only_called(walk: Walk, value: type) -> bytes:
         return _class(walk, value, made=False, called=True)
@@ -54,7 +54,10 @@ def called(walk: Walk, value: type) -> bytes:
 
 
 def kind(walk: Walk, value: type) -> bytes:
-    """Return the token of the class of an object; methods that create objects may be unused."""
+    """Return the token of the class of an existing object.
+
+    Effects of methods that create objects count only if other code may create objects of the class.
+    """
 
     def made(walk: Walk, value: type) -> bytes:
         return _class(walk, value, made=True, called=True)
@@ -70,7 +73,8 @@ def _class(walk: Walk, value: type, made: bool, called: bool) -> bytes:
     body = b"own class" + walk.tokens(value.__qualname__, value.__module__, type(value))
     for base in value.__bases__:
         body += kind(walk, base) if made else walk.called(base)
-    # Methods that create objects come last: they may use the others, and more is allowed in them.
+    # Methods that create objects come last: they may use the other methods, and some effects are
+    # allowed only in them.
     for name, held in sorted(vars(value).items(), key=lambda item: item[0] in _MAKERS):
         if name not in _LEFT_OUT:
             body += walk.token(name)
@@ -100,7 +104,7 @@ def _held(walk: Walk, value: type, name: str, held: Any, called: bool) -> bytes:
 
 
 def _maker(walk: Walk, value: type, held: Any, made: bool, called: bool) -> bytes:
-    """Return the token of a method that creates objects, which existing objects may not use."""
+    """Return the token of a method that creates objects, such as `__init__`."""
     names: frozenset[str] = frozenset()
     if made:
         by_class = (key for one in value.__mro__ for key in _of_class(one))
@@ -110,19 +114,19 @@ def _maker(walk: Walk, value: type, held: Any, made: bool, called: bool) -> byte
 
 
 def _of_class(value: type) -> list[str]:
-    """List the methods of a class that receive the class: its class methods."""
+    """List the class methods that a user class defines."""
     if is_library(value):
         return []
     return [name for name, held in vars(value).items() if isinstance(held, classmethod)]
 
 
 def runs(value: type) -> bool:
-    """Return whether objects of a class run: they are callable, or have a method like `predict`."""
+    """Return whether objects of a class are callable, or have a method such as `predict`."""
     return any(hasattr(value, name) for name in ("__call__", *_CALLED))
 
 
 def pickles_itself(value: type) -> bool:
-    """Return whether a class of the user, or a base class, defines how its objects are pickled."""
+    """Return whether a user class, or one of its base classes, customizes pickling."""
     bases = (base for base in value.__mro__ if base is not object)
     return not is_library(value) and any(not _PICKLING.isdisjoint(vars(base)) for base in bases)
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from mmnotebook.fingerprint.tokens import hashed, packed
 
 CALLED, READ, KEPT, HANDED = "called", "read", "kept", "handed"
-"""The next use of a value: code calls it, reads an attribute, stores it in a local variable, or
-uses it in another way, for example as an argument.
+"""What code does with a value: it calls the value, reads an attribute of the value, stores the
+value in a local variable, or uses the value in another way, for example as an argument.
 """
 
 _SILENT = {"EXTENDED_ARG", "CACHE", "PRECALL", "NOP", "RESUME", "NOT_TAKEN"}
@@ -33,7 +33,7 @@ _FLAGS = {
     "LOAD_ATTR": 1 if _ATTRIBUTE_FLAG else 0,
     "LOAD_SUPER_ATTR": 3,
 }
-"""The number of bits in an instruction's argument that do not belong to the index of a name."""
+"""The mask of the bits in an instruction's argument that are not part of the index of a name."""
 _NULL_FIRST = sys.version_info < (3, 13)
 
 
@@ -54,7 +54,7 @@ def inside(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def doc(code: types.CodeType) -> str | None:
-    """Return the docstring of a function's code."""
+    """Return the docstring of a function's code, or None."""
     first = code.co_consts[0] if code.co_consts else None
     said = isinstance(first, str) and (not _DOCUMENTED or code.co_flags & _DOCUMENTED)
     return first if said else None
@@ -69,7 +69,7 @@ def parameters(code: types.CodeType) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=4096)
 def steps(code: types.CodeType) -> tuple[Step, ...]:
-    """Return the instructions that matter, in order."""
+    """Return the instructions of a code object, in order, without bookkeeping instructions."""
     found = [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
     return tuple(
         Step(one.opname, one.argval, _use(found, place))
@@ -79,7 +79,7 @@ def steps(code: types.CodeType) -> tuple[Step, ...]:
 
 
 def _use(found: Sequence[dis.Instruction], place: int) -> str:
-    """Return the use of the value of an instruction; `HANDED` if in doubt."""
+    """Return how the code uses the value of an instruction; `HANDED` if this is unclear."""
     one = found[place]
     later = (two.opname for two in found[place + 1 :])
     following = next((name for name in later if name != "SET_FUNCTION_ATTRIBUTE"), "")
@@ -94,7 +94,7 @@ def _use(found: Sequence[dis.Instruction], place: int) -> str:
 
 
 def _is_called(found: Sequence[dis.Instruction], place: int, following: str) -> bool:
-    """Return whether the value is called: a NULL next to it marks this."""
+    """Return whether the code calls the value of an instruction; a NULL on the stack marks this."""
     one = found[place]
     if not _NULL_IN_FLAG:
         return one.opname == "LOAD_METHOD" or _is_called_later(found, place)
@@ -112,7 +112,7 @@ def _is_called(found: Sequence[dis.Instruction], place: int, following: str) -> 
 
 
 def _is_called_later(found: Sequence[dis.Instruction], place: int) -> bool:
-    """Return whether a later instruction calls this value; Python 3.10 does not mark it."""
+    """Return whether a later instruction calls the value; Python 3.10 does not mark calls."""
     depth = 1
     for one in found[place + 1 :]:
         effect = dis.stack_effect(one.opcode, one.arg, jump=False)
@@ -147,7 +147,8 @@ def keywords(code: types.CodeType) -> frozenset[str]:
 
 def body(code: types.CodeType) -> bytes:
     """Return a digest (16 bytes) of code, without names, docstrings and line numbers."""
-    # Code objects that differ only in the order of a set are equal, so the order is in the key.
+    # Code objects that differ only in the order of a set are equal, so the cache key contains the
+    # order.
     return _body(code, tuple(one for part in inside(code) for one in _sets(part.co_consts)))
 
 
@@ -197,7 +198,7 @@ class _Body:
             yield packed(b"except" + marshal.dumps((*ends, entry.depth, entry.lasti), 2))
 
     def _two(self, one: dis.Instruction) -> Iterator[bytes]:
-        """Yield the two parts of a joined instruction; the compiler joins only within a line."""
+        """Yield the two instructions that the compiler joined; it does this only within a line."""
         first, second = one.opname.replace("_BORROW", "").split("_FAST_")
         for kind, name in zip((f"{first}_FAST", second), one.argval, strict=True):
             yield packed(kind.encode() + marshal.dumps([self._number(name)], 2))
@@ -242,7 +243,7 @@ def _const(value: Any) -> bytes:
 
 
 def ordered(values: Any) -> bytes:
-    """Return the iteration order of a set of numbers; b"" for other values."""
+    """Return the numbers of a set in iteration order, as bytes; b"" if it has other values."""
     if not set(map(type, values)) <= {int, float, bool}:
         return b""
     return marshal.dumps(list(values), 2)
@@ -271,7 +272,7 @@ def _places(found: Sequence[dis.Instruction]) -> dict[int, int]:
 
 
 def _place(places: dict[int, int], offset: int) -> int:
-    """Return the position of the first instruction at or after an offset."""
+    """Return the position of the first instruction at or after an offset; -1 if there is none."""
     found = places.get(offset)
     if found is not None:
         return found

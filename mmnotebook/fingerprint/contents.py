@@ -19,7 +19,7 @@ from pathlib import Path
 from mmnotebook import storage
 
 _SETTLED = 2.0
-"""Seconds after which a new change always changes the timestamps, on every file system."""
+"""A change this many seconds after the previous change always changes the timestamps."""
 _SMALL = 1 << 20
 """The size in bytes below which reading a file is as fast as checking whether it has changed."""
 _ON_DISK = {"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"}
@@ -33,7 +33,7 @@ _lock = threading.Lock()
 def of(path: str | Path) -> str:
     """Return the digest (32 hex digits) of a file, or of the names and contents in a folder.
 
-    For a path in a remote store, it is the digest of the version that the store reports.
+    For the URL of a remote store, it is the digest of the file versions that the store reports.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def of(path: str | Path) -> str:
     """
     if is_remote(path):
         return _of_remote(str(path))
-    where = os.path.abspath(path)  # noqa: PTH100 - keep links: they may be switched
+    where = os.path.abspath(path)  # noqa: PTH100 - keep links: their targets may change
     if not os.path.isdir(where):  # noqa: PTH112
         return of_file(where)
     whole = hashlib.blake2b(digest_size=16)

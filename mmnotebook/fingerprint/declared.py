@@ -42,9 +42,10 @@ class Dependencies:
 def pure(function: F) -> F:
     """Declare that a function returns the same value for the same argument.
 
-    Its results are then read from the cache even if its code reads the clock, draws random numbers,
-    or has another effect because of which it would be computed in every run. The results are still
-    computed again when its code, or a value that the code reads, changes.
+    Normally, a function that reads the clock, draws random numbers or has similar effects is
+    computed in every run. The results of a pure function are read from the cache even if its code
+    has such effects. The results are computed again when the code, or a value that the code reads,
+    changes.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def pure(function: F) -> F:
     Raises
     ------
     MMError
-        If it is not a function that was defined with def or lambda.
+        If `function` was not defined with def or lambda.
 
     See Also
     --------
@@ -84,8 +85,9 @@ def depends(
 ) -> Callable[[F], F]:
     """Declare the dependencies of a function, in addition to its code and its argument.
 
-    As long as none of these change, its results are read from the cache, even if its code has
-    effects: it is `pure` except for these dependencies.
+    As long as the declared dependencies, the code and the argument do not change, the results are
+    read from the cache, even if the code has effects. The function counts as `pure` except for the
+    declared dependencies.
 
     Parameters
     ----------

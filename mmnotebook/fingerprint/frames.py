@@ -33,8 +33,8 @@ def index(walk: Walk, value: Any) -> bytes:
 def column(walk: Walk, value: Any) -> bytes:
     """Return the token of one column.
 
-    It comes from the arrays of a categorical, datetime-like or NumPy column, otherwise from the
-    list of its values.
+    For a categorical, datetime-like or NumPy column, the token is computed from the arrays of the
+    column; for any other column, from the list of its values.
     """
     head = b"column" + walk.token(str(value.dtype))
     if is_a(value, {("pandas", "Categorical")}):

@@ -1,8 +1,9 @@
-"""Fingerprints of functions: of the user by their code and what it reads, of libraries by version.
+"""Fingerprints of user functions, from their code, and of library functions, from the version.
 
-The metadata of a function (name, docstring and annotations) counts if code uses the function in
-another way than calling it. If the function is only called, its metadata counts if any code reads
-metadata of functions.
+The fingerprint of a user function includes the values that its code reads. The metadata of a
+function (name, docstring and annotations) counts if code uses the function in another way than
+calling it. If code only calls the function, its metadata counts if any code may read the metadata
+of functions.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ _OF_ITSELF = {"__hash__", "__eq__", "__repr__"}
 """Methods that may use the hash or address of their object."""
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LEFT_OUT = {"_type_hints", "__wrapped__"}
-"""Attributes that do not count; Beam stores type hints in every function of a pipeline."""
+"""Attributes that are not compared: the type hints that Beam adds, and the wrapped function, which
+is included separately.
+"""
 _LRU = type(functools.lru_cache(len))
 
 
@@ -46,7 +49,7 @@ def function(walk: Walk, value: types.FunctionType) -> bytes:
 
 
 def called(walk: Walk, value: Any) -> bytes:
-    """Return the token of a function, or an object with functions, that code only calls."""
+    """Return the token of a function, method, property or class that code only calls."""
     kind = type(value)
     if kind is types.FunctionType:
         return walk.once((id(value), CALLED), value, _called)
@@ -79,9 +82,9 @@ def _called(walk: Walk, value: types.FunctionType) -> bytes:
 
 
 def _attribute_function(walk: Walk, value: Any) -> bytes:
-    """Return the token of the function of an attribute, such as a property.
+    """Return the token of a function that a property or cached property calls.
 
-    Code cannot read the name of this function.
+    The name of the function does not count, since code cannot read it.
     """
     if type(value) is not types.FunctionType:
         return called(walk, value)
@@ -105,7 +108,8 @@ def _function(
     if _is_public(value):
         _check_pure(walk, value)
         return _library_function(walk, value, source)
-    # For example the wrapper of a decorator: a library defines its code, but not its closure.
+    # For example, the wrapper that a library's decorator returns: the library defines its code, but
+    # its closure contains values of the user.
     stated = {key: one for key, one in vars(value).items() if not _is_cache(one)}
     inside = walk.tokens(value.__defaults__, value.__kwdefaults__, stated)
     cells = (one for one in bytecode.cells(value).values() if not _is_cache(one))
@@ -115,13 +119,13 @@ def _function(
 
 
 def _is_cache(value: Any) -> bool:
-    """Return whether a value is a cache with weak keys, such as in functools.singledispatch."""
+    """Return whether a value is a cache with weak keys, as in functools.singledispatch."""
     owner = getattr(value, "__self__", value)
     return isinstance(owner, WeakKeyDictionary)
 
 
 def _is_public(value: Any) -> bool:
-    """Return whether a module contains a function under the function's own name."""
+    """Return whether the module of a function contains it under its qualified name."""
     found: Any = sys.modules.get(value.__module__)
     for name in value.__qualname__.split("."):
         found = bytecode.member(found, name)
@@ -140,9 +144,9 @@ def _check_pure(walk: Walk, value: Any) -> None:
 
 
 def _metadata(walk: Walk, value: types.FunctionType, called: bool, name: str) -> bytes:
-    """Return the token of a function's metadata; if it is only called, keep it for later.
+    """Return the token of a function's metadata; b"" if code only calls the function.
 
-    It then counts if other code may read metadata.
+    The metadata is also recorded in the walk: it counts later if other code may read it.
     """
     code = value.__code__
     names = codes.parameters(code)
@@ -164,7 +168,7 @@ def _metadata(walk: Walk, value: types.FunctionType, called: bool, name: str) ->
 def _annotations(value: Any) -> Any:
     try:
         return value.__annotations__
-    except Exception:  # noqa: BLE001 - since Python 3.14 this runs the annotations' code
+    except Exception:  # noqa: BLE001 - since Python 3.14, the access runs user code
         return MISSING
 
 
@@ -220,8 +224,9 @@ def _linked(walk: Walk, link: Link, read: Reading) -> bytes:
     if callable(found):
         return used(walk, found, read)
     if impure.now().of_value(found)[0]:
-        return b""  # refused with the code that reads it; its token would include all modules
-    # A library's object may have no fingerprint (a stream, a lock): then only its version counts.
+        return b""  # the code that reads it is refused; its token would include all modules
+    # If an object of a library has no fingerprint (a stream, a lock), only the library's version
+    # counts.
     return walk.attempt(found) or b""
 
 
@@ -235,7 +240,7 @@ def _check(walk: Walk, read: Reading, name: str, last: str) -> None:
 
 
 def used(walk: Walk, found: Any, read: Reading) -> bytes:
-    """Return the token of the value of a name, which depends on its use in the code."""
+    """Return the token of a value that code reads; it depends on how the code uses the value."""
     if isinstance(found, types.ModuleType):
         if read.only(found, READ, KEPT):
             return modules.named(walk, found, read)
@@ -253,7 +258,7 @@ def used(walk: Walk, found: Any, read: Reading) -> bytes:
 
 def _used_function(walk: Walk, found: types.FunctionType, read: Reading) -> bytes:
     source = origin.library(found.__globals__.get("__name__"))
-    if source is not None and _is_public(found):  # checked together with the code that reads it
+    if source is not None and _is_public(found):  # `_check` covers it with the code that reads it
         return packed(_library_function(walk, found, source))
     return called(walk, found) if read.only(found, CALLED, KEPT) else walk.token(found)
 
@@ -273,7 +278,7 @@ def code(walk: Walk, value: types.CodeType) -> bytes:
 
 
 def builtin(walk: Walk, value: Any) -> bytes:
-    """Return the token of a compiled function, or of a method of one object."""
+    """Return the token of a builtin function, or of a builtin method that is bound to an object."""
     _check_pure(walk, value)
     return _builtin(walk, value)
 

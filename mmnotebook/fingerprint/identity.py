@@ -44,7 +44,7 @@ FORMAT = "mmnotebook 8"
 """A part of the identity of every node; it changes when the meaning of a step changes."""
 
 _NAMED = ("data", "function", "by_function", "score", "watch")
-"""Parameters that name an object with an identity; the name itself does not count."""
+"""Parameters that contain the name of an object: the object's identity counts, not its name."""
 
 
 _INPUTS = ("input", "data")
@@ -58,18 +58,18 @@ class Identity:
     Attributes
     ----------
     digest
-        32 hex digits, the same in every process; None if it cannot be fingerprinted.
+        32 hex digits, the same in every process; None if the object cannot be fingerprinted.
     reason
-        Why it cannot be fingerprinted, as a text after "not cacheable: "; or "".
+        Why there is no digest, as a text that follows "not cacheable: "; "" if there is one.
     parts
-        The digests from which it was computed, by role and name: "step", "function f",
+        The digests from which `digest` was computed, by role and name: "step", "function f",
         "model mlp", "data digits", "input resize".
     may
-        The effects, `FILES` or `NETWORK`, that its code may have; they are observed when it runs.
+        The effects, `FILES` or `NETWORK`, that the code may have; they are observed when it runs.
     codes
-        The code of the user that it includes.
+        The code objects of the user on which `digest` depends.
     stated
-        Whether the user has declared all dependencies of its results.
+        Whether the user has declared all dependencies of the results.
     observed
         For a node, a digest of further dependencies that were observed; "" for none.
     """
@@ -84,7 +84,7 @@ class Identity:
 
     @property
     def content(self) -> str | None:
-        """The digest of the results of a node: of its identity and its observed dependencies."""
+        """The digest of a node's identity and observed dependencies: it identifies the results."""
         if self.digest is None or not self.observed:
             return self.digest
         return digest((self.digest, self.observed))
@@ -99,7 +99,7 @@ class Identity:
 
 
 def identity(value: Any) -> Identity:
-    """Return the identity of a value; effects of its code can be observed later, when it runs."""
+    """Return the identity of a value; effects that can be observed when code runs are allowed."""
     with deferring() as left:
         try:
             known = digest(value)
@@ -143,13 +143,13 @@ def identities(graph: Graph, behind: Behind) -> dict[str, Identity]:
     graph
         A valid graph.
     behind
-        The identities of the objects to which its names refer.
+        The identities of the objects to which the names in the graph refer.
 
     Returns
     -------
     dict
         The identities by node name, in topological order. A node that writes files, or uses an
-        object that cannot be fingerprinted, has no digest. Nodes after it have none either.
+        object that cannot be fingerprinted, has no digest. Downstream nodes have no digest either.
     """
     found: dict[str, Identity] = {}
     for node in graph.order():
@@ -158,7 +158,7 @@ def identities(graph: Graph, behind: Behind) -> dict[str, Identity]:
 
 
 def of_node(node: Node, behind: Behind, found: Mapping[str, Identity]) -> Identity:
-    """Return the identity of one node; `found` must contain those of its inputs."""
+    """Return the identity of one node; `found` must contain the identities of its inputs."""
     own = _own(node, behind)
     parts = {"step": _step(node)}
     parts |= {name: one.digest for name, one in own.items() if one.digest}
@@ -182,7 +182,7 @@ def of_node(node: Node, behind: Behind, found: Mapping[str, Identity]) -> Identi
 
 
 UPSTREAM = "upstream node "
-"""The beginning of the reason of a node that an upstream node makes not cacheable."""
+"""The start of the reason if a node is not cacheable because an upstream node is not."""
 
 
 def _step(node: Node) -> str:
@@ -251,7 +251,7 @@ def _description(role: str, names: list[str]) -> str:
 
 
 def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (role, name) of every new, changed or removed part; a new name alone is no change."""
+    """Yield (role, name) of every new, changed or removed part; a renamed part does not count."""
     removed = {key: content for key, content in before.items() if key not in after}
     for key, content in after.items():
         role, _, name = key.partition(" ")

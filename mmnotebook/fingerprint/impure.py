@@ -1,4 +1,4 @@
-"""Effects because of which the result of a function depends on more than its argument."""
+"""Effects that make the result of a function depend on more than its argument."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ _PARENTS = sorted(
 _OF_TEXT = """
     numpy.datetime64 pandas.Timestamp pandas.to_datetime pandas.DatetimeIndex pandas.Period
     pandas.PeriodIndex pandas.date_range pandas.bdate_range pandas.period_range"""
-"""Functions that parse dates in compiled code, for which some texts mean the current time."""
+"""Date parsers in compiled code, for which the texts in `_OF_CLOCK` mean the current time."""
 _DATES = ("datetime64", "M8", "<M8")
 """Prefixes of texts that name date types."""
 _OF_CLOCK = ("now", "today")
@@ -155,7 +155,7 @@ class Impure:
     def of_code(
         self, reading: Reading, ignored: set[str], is_method: bool
     ) -> Iterator[tuple[str, str]]:
-        """Yield the effects because of which a result depends on more than the argument."""
+        """Yield the effects of code that make its result depend on more than the argument."""
         in_memory = any(is_a_buffer(link.value) for link in reading.links)
         for link in reading.links:
             does, known = self._link(link)
@@ -173,7 +173,7 @@ class Impure:
             yield loose[name], f"{loose[name]} ({name})"
 
     def _made_now(self, reading: Reading) -> str:
-        """Return the date parser in code that has a text with the meaning "now", or ""."""
+        """Return a date parser or type in code that contains "now" or "today", else ""."""
         read = (one.value for one in reading.links if isinstance(one.value, str))
         texts = {*reading.texts, *read}
         if not any(text.lower() in _OF_CLOCK for text in texts):
@@ -209,7 +209,7 @@ def _known(link: Link) -> str:
 
 
 def _of_module(link: Link) -> str | None:
-    """Return the effect of the module from which a name is read, or which defines its value."""
+    """Return the effect of the module that contains a name, or that defines the name's value."""
     if isinstance(link.value, types.ModuleType):
         return None
     homes = [getattr(link.parent, "__name__", None)] * isinstance(link.parent, types.ModuleType)

@@ -34,13 +34,13 @@ class Installed(NamedTuple):
     Attributes
     ----------
     digest
-        32 hex digits, of the package and all its requirements, from their records and files.
+        A digest (32 hex digits) of the records and files of the package and all its requirements.
     packages
         The import names of the package and its requirements.
     edited
         A module of these packages whose code in memory differs from its file; "" for none.
     taken_ns
-        When this was read, in nanoseconds since 1970.
+        When the package was read, in nanoseconds since 1970.
     """
 
     digest: str
@@ -50,7 +50,7 @@ class Installed(NamedTuple):
 
 
 def content(name: str) -> Installed:
-    """Return the installed state of the package of a module."""
+    """Return the installed state of the package that contains a module."""
     top = name.partition(".")[0]
     spec = getattr(sys.modules.get(name), "__spec__", None)
     known = _specs.get(name, _NEW)
@@ -129,7 +129,7 @@ def _packages(one: Distribution) -> list[str]:
 
 
 def _places_of(one: Distribution, package: str) -> list[str]:
-    """List the places of a package of a distribution, which may be an editable install."""
+    """List the folders or the file of a package in a distribution, also for editable installs."""
     beside = [str(one.locate_file(name)) for name in (package, f"{package}.py")]
     return [place for place in beside if os.path.exists(place)] or _places(package)  # noqa: PTH110
 
@@ -143,7 +143,7 @@ def _needs(one: Distribution) -> Iterator[str]:
 
 
 def _places(top: str) -> list[str]:
-    """List the folders of a package, or its single file."""
+    """List the folders of a package, or the file of a module that is not a package."""
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
@@ -151,7 +151,7 @@ def _places(top: str) -> list[str]:
     if spec is None:
         return []
     if spec.submodule_search_locations is not None:
-        # Some packages, such as transformers, store Path objects in it.
+        # Some packages, such as transformers, store Path objects in this list.
         return [os.fspath(place) for place in spec.submodule_search_locations]
     return [spec.origin] if spec.has_location and spec.origin else []
 

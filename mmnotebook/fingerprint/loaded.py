@@ -32,7 +32,7 @@ def edited(packages: Set[str]) -> str:
 
 
 def changed_ns(spec: Any) -> int:
-    """Return when a module's file was last changed, in nanoseconds; 0 if it has no Python file."""
+    """Return when a module's file was last changed, in nanoseconds; 0 if there is no .py file."""
     path = getattr(spec, "origin", None)
     if not isinstance(path, str) or not path.endswith(".py"):
         return 0

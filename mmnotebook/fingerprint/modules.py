@@ -1,4 +1,4 @@
-"""Fingerprints of modules: of a library by its files, of the user by the names that are used."""
+"""Fingerprints of library modules, from files, and of user modules, from the used names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Notes about impure code, collected during fingerprinting, and their evaluation.
 
-A method that opens a file counts only if some code uses its name. This is known only after all code
-has been read. Therefore every part of a value has its own notes, which contain those of its parts.
+A method that opens a file counts only if some code uses the name of the method. This is known only
+after all code has been read. Therefore each part of a value has a list of notes, which contains the
+lists of its smaller parts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from mmnotebook.fingerprint.bytecode import ANY
 from mmnotebook.fingerprint.impure import RANDOM
 
 Notes = list[Any]
-"""`Refusal`, `UsedNames`, `MemberNotes`, `Making`, and notes of parts; may contain themselves."""
+"""A list of `Refusal`, `UsedNames`, `MemberNotes`, `Making` and nested lists, even of itself."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ class MemberNotes:
 
 @dataclass(frozen=True, eq=False)
 class Making:
-    """Notes of code that creates a model; random weights are allowed, since they get replaced."""
+    """Notes of code that creates a model; it may draw random weights, which are replaced later."""
 
     notes: Notes
 
 
 def refusals(notes: Notes) -> Iterator[Refusal]:
-    """Yield the reasons why a value cannot be fingerprinted; nothing if it can be."""
+    """Yield the reasons why a value cannot be fingerprinted, if there are any."""
     settling = _Settling()
     yield from settling.go_through(notes, lenient=False)
     while used := settling.used():

@@ -21,7 +21,8 @@ _OURS = __name__.partition(".")[0]
 def library(name: str | None) -> str | None:
     """Return the library of a module, with its version: "numpy 2.1.0 8f3c...", "python 3.11.7".
 
-    None for the notebook, a file in its folder, and every other module of the user.
+    The result is None for the notebook, for a file in its folder, and for every other module of the
+    user.
     """
     if not isinstance(name, str) or not _is_library(name, sys.modules.get(name)):
         return None
@@ -37,7 +38,7 @@ def is_users(name: Any) -> bool:
 
 
 def home(value: Any, name: str) -> str | None:
-    """Return the module that contains a value under this name, found like in pickle."""
+    """Return the name of the module that contains a value under this name, as in pickle."""
     stated = getattr(value, "__module__", None)
     if stated is None and isinstance(value, Hashable):
         return _home(value, name)
@@ -110,21 +111,21 @@ def _version(name: str) -> str:
     module = sys.modules.get(top)
     stated = vars(module).get("__version__") if module is not None else ""
     stated = stated if isinstance(stated, str) else ""
-    # Files of mmnotebook do not count, since the cache ignores entries of its other versions.
+    # Files of mmnotebook do not count: the cache ignores entries of other mmnotebook versions.
     return f"{top} {stated} {'' if top == _OURS else installed.content(name).digest}"
 
 
 def packages(name: str) -> frozenset[str]:
-    """Return the packages of the library of a module, and its requirements."""
+    """Return the package that contains a module, and the packages of its requirements."""
     top = name.partition(".")[0]
     known = top in sys.stdlib_module_names or top == _OURS
     return frozenset({top}) if known else installed.content(name).packages
 
 
 def edited(name: str) -> str:
-    """Return a module, in the library of a module or its requirements, that differs from its file.
+    """Return a loaded module whose code differs from its file; "" if there is none.
 
-    "" if there is none.
+    Only modules of the package that contains `name`, and of its requirements, are compared.
     """
     top = name.partition(".")[0]
     known = top in sys.stdlib_module_names or top == _OURS

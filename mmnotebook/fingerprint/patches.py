@@ -1,9 +1,9 @@
 """Patches of libraries by the user: replaced functions and methods, converters, hooks.
 
-A library is identified by its files. Patches are therefore searched in its modules, their classes,
-and the objects in both: containers, abstract classes with registered classes, and objects such as
-accessors. All these places are searched once; later, only the places whose values have changed are
-searched again.
+A library is identified by its files, which do not contain patches. Patches are searched for in the
+modules of the library, in their classes, and in the objects in both: containers, abstract classes
+with registered classes, and objects such as accessors. Each of these places is searched once, and
+searched again only if its values have changed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _sorts: dict[type, str] = {}
 
 
 class _Pass(threading.local):
-    """The results of the current pass of this thread, by module; None outside a pass."""
+    """The patches found in this `scan_modules_once` block, by module; None outside a block."""
 
     found: dict[str, Found] | None = None
 
@@ -77,14 +77,14 @@ def _looker_of(name: str) -> _Looker | None:
 
 
 def around(modules: set[str]) -> set[str]:
-    """Return these modules, the modules that they use, and their packages with requirements."""
+    """Return the given modules, the modules that they use, and their packages and requirements."""
     parts = (look for name in modules if "." in name and (look := _looker_of(name)) is not None)
     used = (look.modules for look in parts)
     return modules.union(*map(origin.packages, modules), *used)
 
 
 def of_elements(names: Iterable[str]) -> Found:
-    """Return objects of the user that are attributes, with these names, of element classes."""
+    """Return the objects of the user that element classes have as attributes with these names."""
     bases = _element_classes(tuple(id(sys.modules.get(home)) for home, _ in _ELEMENTS))
     held = (
         (f"{base.__module__}.{base.__qualname__}.{name}", vars(base)[name])
@@ -124,7 +124,7 @@ def is_users(value: Any) -> bool:
 
 
 def _sort(kind: type) -> str:
-    """Return whether values of this type may be code of the user, or contain such code."""
+    """Return whether values of a type may be user code (_CODE) or contain it (_HOLDS)."""
     sort = _sorts.get(kind)
     if sort is None:
         sort = _sorts[kind] = _new_sort(kind)
@@ -147,14 +147,14 @@ class _Place:
     Attributes
     ----------
     own
-        The objects of the user in it, by name.
+        The objects of the user in the place, each with its name.
     """
 
     def __init__(self, name: str, holder: Any) -> None:
         self.name, self.holder = name, holder
         self._values = _values(holder)
         self._mark, values = self._now()
-        # Keep the code alive, so that no other object has its id.
+        # Keep these objects alive, so that no new object can have the id of one of them.
         self._kept: list[Any] = []
         self.own: Found = []
         if any(_sort(kind) == _CODE for kind in set(map(type, values))):
@@ -162,7 +162,7 @@ class _Place:
             self.own = [(self.named(key), one) for key, one in self.items() if _is_own(one)]
 
     def items(self) -> Iterator[tuple[Any, Any]]:
-        """Yield (key, value) for all its values; 0 is the key of values without keys."""
+        """Yield (key, value) for all values of the place; values without keys have the key 0."""
         keys = _mapping(self.holder) if _is_named(self.holder) else itertools.repeat(0)
         return zip(keys, list(self._values()), strict=False)
 
@@ -172,7 +172,7 @@ class _Place:
 
     @property
     def changed(self) -> bool:
-        """Whether it contains other objects than before."""
+        """Whether the place contains other objects than when it was searched."""
         return self._now()[0] != self._mark
 
     def _now(self) -> tuple[int, list[Any]]:
@@ -258,7 +258,7 @@ class _Looker:
         self.found = sorted(own, key=lambda one: one[0])
 
     def _has(self, value: type) -> bool:
-        """Return whether a class belongs to the module, or to its package if it is a package."""
+        """Return whether a class is defined in the module or, for a top-level package, below it."""
         home = str(value.__module__)
         return home == self._name or home.partition(".")[0] == self._name
 

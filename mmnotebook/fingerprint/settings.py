@@ -1,8 +1,8 @@
 """Settings that code reads implicitly and that differ from those of a new process.
 
-A setting with its initial value does not count: a library that is not loaded is equal to a library
-with unchanged settings. Settings that a function names, such as `matplotlib.rcParams` or a context
-variable of the user, count by content, like all values that it reads.
+A setting with its initial value does not count, so it makes no difference whether a library with
+unchanged settings is loaded. Settings that a function names, such as `matplotlib.rcParams` or a
+context variable of the user, count by content, like all values that the function reads.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def changed(libraries: set[str]) -> list[tuple[str, Any]]:
     """Return the settings, by name, that differ from those of a new process.
 
     Settings of libraries of numbers, arrays, tensors and frames always count, since elements may be
-    such objects. Settings of other libraries count only if they are in `libraries`.
+    such objects. Settings of other libraries count only if `libraries` contains the library.
     """
     found = [*_python(), *_warnings(libraries), *_decimal(), *_numpy(), *_returned(), *_flags()]
     found += [*_printed_tensors(), *_pandas()]
@@ -93,7 +93,7 @@ def _python() -> Changed:
 
 
 def _warnings(libraries: set[str]) -> Changed:
-    """Yield the warnings of Python and these libraries that are errors; others have no effect."""
+    """Yield the filters that turn warnings of Python and of these libraries into errors."""
     homes = {"builtins", *libraries}
     errors = [
         (message, kind, module, line)
@@ -105,7 +105,7 @@ def _warnings(libraries: set[str]) -> Changed:
 
 
 def _by_context(name: str, ask: Callable[[], Any]) -> Changed:
-    """Yield the value of a context variable if it differs from the one in an empty context."""
+    """Yield the result of `ask` if it differs from the result in an empty context."""
     now, at_first = ask(), contextvars.Context().run(ask)
     if now != at_first:
         yield name, now

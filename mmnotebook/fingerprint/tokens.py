@@ -15,5 +15,5 @@ def hashed(*parts: Any) -> bytes:
 
 
 def packed(body: bytes) -> bytes:
-    """Return a token: a short body after its length, or the hash of a long body."""
+    """Return a token: the length and a short body, or a marker and the hash of a long body."""
     return bytes((len(body),)) + body if len(body) < 64 else b"\x40" + hashed(body)

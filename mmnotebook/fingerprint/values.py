@@ -41,13 +41,13 @@ _IN_MEMORY = {("_io", "BytesIO"), ("_io", "StringIO")}
 
 
 def flat(values: Any) -> bytes | None:
-    """Return one token for a sequence of plain values, else None; all nans are equal."""
+    """Return the bytes of a sequence of plain values, else None; all nans are equal."""
     kinds = set(map(type, values))
     if not kinds <= FLAT:
         if not kinds <= FLAT | {float}:
             return None
         values = [NAN if value != value else value for value in values]
-    # Version 2 has no references, and no marks for interned strings.
+    # Version 2 of marshal writes no references, and no marks for interned strings.
     return b"flat" + marshal.dumps(values if type(values) is list else list(values), 2)
 
 
@@ -82,7 +82,7 @@ def thing(walk: Walk, value: Any) -> bytes:
     """Return the token of any other object, from the data that pickle would store."""
     kind = type(value)
     if walk.stating and impure.is_generator(value):
-        # The state of the generator does not count, as the user declared.
+        # The user declared that the state of the generator does not count.
         return b"generator" + classes.kind(walk, kind)
     try:
         reduce = copyreg.dispatch_table.get(kind)
@@ -122,7 +122,7 @@ def _renumbered(state: Any) -> Any:
 
 
 def _named(walk: Walk, value: Any, name: str) -> bytes:
-    """Return the token of an object that is pickled by name; for the user's, from its contents."""
+    """Return the token of an object that pickle stores by name; for user objects, with contents."""
     home = origin.home(value, name)
     source = origin.library(home)
     head = b"named" + classes.kind(walk, type(value)) + walk.tokens(name, home)
@@ -175,7 +175,7 @@ _EXACT: dict[type, Handler] = {
 
 
 def handler_of(value: Any) -> Handler:
-    """Return the function that computes the tokens of values with this type."""
+    """Return the function that computes the token of a value, chosen by the value's type."""
     kind = type(value)
     if kind in _EXACT:
         return _EXACT[kind]

@@ -41,8 +41,8 @@ def digest(value: Any) -> str:
     Raises
     ------
     Unknowable
-        If a part of it cannot be fingerprinted (a lock, an open file, a generator), or the result
-        of its code depends on more than the argument.
+        If a part of the value cannot be fingerprinted (a lock, an open file, a generator), or the
+        result of its code depends on more than the argument.
     """
     return _digest(lambda walk: walk.called(value))
 
@@ -56,7 +56,7 @@ class Deferred:
     may
         The effects of `impure.OBSERVED` that the code may have.
     codes
-        The code of the user.
+        The code objects of the user in these digests.
     """
 
     may: set[str] = field(default_factory=set)
@@ -83,7 +83,7 @@ def digest_of_classes(values: Iterable[Any]) -> str:
     Raises
     ------
     Unknowable
-        As for `digest`, but not because of code that only creates objects.
+        Under the same conditions as `digest`, but not because of code that only creates objects.
     """
 
     def kinds(walk: Walk) -> bytes:
@@ -102,7 +102,8 @@ def digest_of_settings(libraries: Iterable[str] = settings.LIBRARIES) -> str:
     Parameters
     ----------
     libraries
-        The libraries to include among those whose settings count only for code that uses them.
+        The libraries in `settings.LIBRARIES` whose settings count. Settings outside of
+        `settings.LIBRARIES` always count.
 
     Raises
     ------
@@ -135,13 +136,14 @@ class Walk:
     """One walk through a value.
 
     A token is a few bytes that encode their own length; tokens of equal values are equal. An object
-    that occurs again has the same token. In a cycle, the token of an object that is still open is
-    the number of objects that were opened after it. So the token does not depend on the object at
-    which the walk enters the cycle. Objects of a cycle stay open until the first of them is closed.
+    that occurs again has the same token. An object is open while the walk reads its parts. If the
+    walk reaches an open object again, there is a cycle, and the token is the number of objects that
+    were opened since then. So the token does not depend on the object at which the walk enters the
+    cycle. Objects of a cycle stay open until the first of them is closed.
     """
 
     def __init__(self) -> None:
-        # Both keep their objects alive, since ids of deleted objects are reused.
+        # Both dicts keep the objects alive, since ids of deleted objects are reused.
         self._known: dict[Any, tuple[bytes, Any, Notes]] = {}
         self._open: dict[Any, tuple[int, Any, Notes]] = {}
         self._reach = _NO_REACH
@@ -219,7 +221,7 @@ class Walk:
             self._known.popitem()
 
     def unordered(self, values: Iterable[Any]) -> bytes:
-        """Return the tokens of values, sorted; each is computed independently of the others."""
+        """Return the sorted tokens of values; no token depends on the order of the values."""
         marks = len(self._open), len(self._known)
         tokens = []
         for value in values:
@@ -229,7 +231,7 @@ class Walk:
 
     @contextmanager
     def used_by(self, name: str, verb: str) -> Iterator[None]:
-        """Inside this block, use this function and this verb in messages about values."""
+        """Inside this block, name this function and use this verb in messages about values."""
         self._users.append((name, verb))
         try:
             yield
@@ -238,7 +240,10 @@ class Walk:
 
     @contextmanager
     def making(self, is_model: bool) -> Iterator[None]:
-        """Collect separate notes, lenient ones if code creates a model outside any function."""
+        """Collect the notes of code that creates an object.
+
+        If the object is a model that the walk reached without code, `Making` allows random weights.
+        """
         around, self.said = self.said, []
         yield
         lenient = is_model and not self._users
@@ -246,17 +251,17 @@ class Walk:
         self.said = around
 
     def called(self, value: Any) -> bytes:
-        """Return the token of a function, or an object with functions, that code only calls."""
+        """Return the token of a function, method, property or class that code only calls."""
         return functions.called(self, value)
 
     def used(self, value: Any, read: Reading) -> bytes:
-        """Return the token of the value of a name, which depends on its use in the code."""
+        """Return the token of a value that code reads; it depends on the use of the value."""
         return functions.used(self, value, read)
 
     def member(self, names: frozenset[str], value: Any, called: bool = False) -> bytes:
-        """Return the token of a member whose notes count if code uses one of these names.
+        """Return the token of a class member; its notes count only if code uses one of `names`.
 
-        Without names, they always count.
+        If `names` is empty, the notes always count.
         """
         around, self.said = self.said, []
         token = self.called(value) if called else self.token(value)
@@ -267,7 +272,7 @@ class Walk:
 
     @property
     def in_code(self) -> bool:
-        """Whether code refers to the current value, so that it can use the object itself."""
+        """Whether code refers to the current value, so that it may use the object in any way."""
         return bool(self._users)
 
     def attempt(self, value: Any) -> bytes | None:
@@ -281,11 +286,11 @@ class Walk:
         return token
 
     def held(self, value: Any) -> bytes:
-        """Return the token of the value of a name, or of a missing value."""
+        """Return the token of a value, or a fixed token for `MISSING`."""
         return packed(b"missing") if value is MISSING else self.token(value)
 
     def source(self, text: str, *modules: str) -> bytes:
-        """Return the token of a library, whose settings and patches by the user then count too."""
+        """Return the token of a library; its settings and the user's patches of it count too."""
         for module in modules:
             edited = "" if module in self._modules else origin.edited(module)
             if edited:
@@ -301,7 +306,7 @@ class Walk:
         self._passed_on |= read.passed_on
 
     def metadata(self, name: str, token: Callable[[], bytes]) -> None:
-        """Record metadata of a function, which counts if code reads it or passes it on."""
+        """Record metadata of a function; it counts if code may read metadata of such a function."""
         self._metadata.setdefault(name, []).append(token)
 
     def given(self, name: str, token: bytes) -> None:
@@ -309,7 +314,7 @@ class Walk:
         self._given.setdefault(name, set()).add(self.token(name) + token)
 
     def rest(self) -> bytes:
-        """Return the token of parts that are known only at the end: metadata, and settings."""
+        """Return the token of metadata, patches and settings, which are known only at the end."""
         if not self.code_met:
             return b""
         known = self._metadata
@@ -338,7 +343,7 @@ class Walk:
         return self.refuse("", f"{verb} {noun(value)}, which cannot be fingerprinted")
 
     def refuse(self, does: str, words: str, alone: bool = False) -> bytes:
-        """Record why the current code cannot be fingerprinted; `alone` if the text names it."""
+        """Record why the current code has no fingerprint; `alone`: `words` names the code."""
         who = self._users[-1][0] if self._users else "it"
         first = self._users[0][0] if self._users else who
         if not alone:

@@ -9,7 +9,7 @@ from apache_beam.ml.inference.base import ModelHandler
 
 
 class Delegate(ModelHandler[Any, Any, Any]):
-    """A handler that delegates every method to `base`; subclasses override some of them."""
+    """A handler that delegates every method to `base`; subclasses override some methods."""
 
     def __init__(self, base: Any) -> None:
         super().__init__()

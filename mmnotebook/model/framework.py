@@ -25,7 +25,7 @@ class Options:
     method
         The method of the model to call; None for the default of the framework.
     extra
-        The keywords that only this framework has; see `Framework.extra`.
+        The keywords that only the framework has; see `Framework.extra`.
     """
 
     model_class: Callable[..., Any] | None = None
@@ -43,16 +43,16 @@ class Framework:
     name
         The value of `ModelSpec.framework`: "onnx".
     words
-        The targets that it supports, for messages: "an ONNX model or .onnx file".
+        A description of the supported targets for messages: "an ONNX model or .onnx file".
     modules, install
-        The modules that it needs, and the command that installs them.
+        The modules that the framework imports, and the command that installs these modules.
     claims
         Whether a target (an object or a `Path`) belongs to this framework, by class names and file
         extensions.
     store
-        (name, target, options) -> spec: checks the target, loads it once as a test, and stores a
-        live object in a private file. Raises ModelError with a remedy. `register` adds the options
-        that all frameworks share, and `method` and `extra`.
+        A function (name, target, options) -> spec. It checks the target, loads it once as a test,
+        and stores a live object in a private file. It raises ModelError with a remedy. `register`
+        adds `method`, `extra` and the options that all frameworks share to the spec.
     handler
         Returns a new Beam ModelHandler that loads and runs the model of a spec.
     content
@@ -60,10 +60,10 @@ class Framework:
     extra
         Keywords of `register` for this framework only; they are stored in `ModelSpec.extra`.
     devices
-        The devices on which its models can run.
+        The devices on which models of the framework can run.
     uses
-        The options among "model_class", "model_params" and "method" that it supports; an error is
-        raised for the others.
+        The supported options among "model_class", "model_params" and "method". `register` raises an
+        error for an option that is not supported.
     own_batches
         The forms (`ModelSpec.form`) of models that create their own batches from a list of
         elements. `batched`, `batch_axis` and `collate` are errors for these forms.
@@ -87,7 +87,7 @@ class Framework:
     named: bool = False
 
     def need(self, name: str) -> None:
-        """Raise ModelError, for the model `name`, if the framework is not installed."""
+        """Raise a ModelError about the model `name` if the framework is not installed."""
         missing = [module for module in self.modules if not _there(module)]
         if missing:
             raise ModelError(

@@ -43,7 +43,7 @@ def files(paths: Iterable[str], own: Path | None = None) -> Files:
     Raises
     ------
     Unknowable
-        If one of them cannot be read, or is a folder that is too large to scan.
+        If a file or folder cannot be read, or a folder is too large to scan.
     """
     whole = [] if own is None else [os.path.abspath(own)]  # noqa: PTH100 - keep links
     theirs = [one for one in paths if one not in whole and not storage.is_ours(Path(one))]
@@ -63,16 +63,15 @@ def _content(path: str) -> str:
 def paths(*values: Any) -> tuple[str, ...]:
     """List the existing files and folders, and the URLs, in the strings of objects.
 
-    All parts of an object that pickle would store are searched, and the strings in the code of
-    functions and classes of the user. Attribute names and keys count only if they contain a path
-    separator.
+    The search covers all parts of an object that pickle would store, and the strings in the code of
+    the user's functions and classes. Dict keys count only if they contain a path separator.
     """
     here = _Here()
     return tuple(dict.fromkeys(path for text in _texts(values) if (path := here.path(text))))
 
 
 class _Here:
-    """The working directory, listed once."""
+    """The names of the files in the working directory, read once."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -103,7 +102,7 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
         if kind is str:
             yield value
         elif kind not in _PLAIN and id(value) not in seen:
-            seen[id(value)] = value  # keep it alive: ids of deleted objects are reused
+            seen[id(value)] = value  # keep the value alive: ids of deleted objects are reused
             if isinstance(value, os.PathLike):
                 yield os.fsdecode(value)
             else:
@@ -111,7 +110,7 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    """Return the parts of an object, without their names."""
+    """Return the parts of an object in which strings are searched for."""
     if isinstance(value, dict):
         named = (key for key in value if isinstance(key, str) and os.sep in key)
         return [*value.values(), *named]

@@ -22,7 +22,7 @@ def of(spec: ModelSpec) -> Identity:
 
 
 def of_loaded(spec: ModelSpec) -> Identity:
-    """Return the identity of the loaded model; specs with the same identity can share it."""
+    """Return the identity of the loaded model; specs with equal identities can share the model."""
     return _identity(spec, ())
 
 

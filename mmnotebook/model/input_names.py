@@ -21,7 +21,7 @@ def of_columns(names: Any) -> InputNames | None:
 
 
 def of_estimator(model: Any) -> InputNames | None:
-    """Return the inputs of an estimator with scikit-learn's `feature_names_in_`."""
+    """Return the inputs of an estimator from its `feature_names_in_`, as set by scikit-learn."""
     return of_columns(getattr(model, "feature_names_in_", None))
 
 
@@ -29,7 +29,7 @@ def of_call(call: Callable[..., Any]) -> InputNames | None:
     """Return the inputs of a function, method or torch module that is called with keywords.
 
     An optional parameter with a common name for labels, such as "labels", is for training. A
-    required parameter is an input, for any name.
+    required parameter is always an input, whatever its name is.
     """
     scripted = getattr(getattr(call, "forward", call), "schema", None)
     if scripted is not None:

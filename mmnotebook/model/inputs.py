@@ -92,19 +92,20 @@ def _moved(array: Any, axis: int) -> Any:
 
 
 class NoNumbersError(TypeError):
-    """Examples that cannot be converted to tensors."""
+    """The examples of a batch are not numbers, so they cannot be converted to tensors."""
 
 
 def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
     """Return a batch as the input of a model with these input names.
 
-    For records, only the fields that are inputs of the model are used, in its order. If the model
-    has no names, whole records are used, and several selected fields become one NumPy row.
+    For records, only the fields that are inputs of the model are used, in the order of the inputs.
+    If the model has no names, whole records are used, and several selected fields become one NumPy
+    row.
 
     Raises
     ------
     ValueError
-        If there is no field for an input; the error suggests the nearest one.
+        If there is no field for an input; the error suggests the nearest field.
     """
     column = pack(batch)
     if isinstance(column, Selected):
@@ -129,7 +130,7 @@ def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
 
 
 def of_table(batch: Sequence[Any], names: InputNames | None) -> Column:
-    """Return a batch for a model with table columns; values without names fill its only column."""
+    """Return a batch for a model of named columns; values without names become its only column."""
     column = pack(batch)
     if names is None or len(names.known) > 1 or isinstance(column, Selected):
         return by_name(column, names)
@@ -164,7 +165,7 @@ def unnamed(batch: Sequence[Any]) -> Column:
 
 
 def no_field(name: str, fields: Sequence[str], names: InputNames) -> str:
-    """Return the message for an input without a field."""
+    """Return the error message for a model input for which the record has no field."""
     close = nearest(name, names.extra(fields) or fields)
     hint = f"; did you mean {close!r}?" if close else ""
     if names.known == (name,) and not names.always:
@@ -173,7 +174,7 @@ def no_field(name: str, fields: Sequence[str], names: InputNames) -> str:
 
 
 def _fields_of(column: Column) -> list[str]:
-    """List the fields of all values; if a value does not have one of them, the batch fails."""
+    """List all fields that occur in the values."""
     if isinstance(column, Records):
         return list(column.columns)
     names: dict[str, None] = {}
@@ -279,7 +280,7 @@ def sklearn_batch(model: Any, batch: Sequence[Any]) -> Any:
 
 
 def labelled(array: Any, names: InputNames | None) -> Any:
-    """Return rows of numbers as a frame with the column names of a model, if the numbers match."""
+    """Return an array as a DataFrame with the model's column names if the column counts match."""
     if names is None or array.ndim != 2 or array.shape[1] != len(names.needed):
         return array
     import pandas as pd
@@ -292,8 +293,7 @@ def python_batch(batch: Sequence[Any], names: InputNames | None = None) -> Any:
 
     Numbers, arrays, tensors and lists of numbers become one NumPy array with a row per example, or
     a list of arrays if their shapes differ. Other values, such as PIL images, are passed as a list,
-    unchanged. If the model has input names, selected fields are in its order. The type of the input
-    does not depend on other elements of the batch.
+    unchanged. If the model has input names, selected fields are passed in the order of these names.
     """
     column = pack(batch)
     column = column.cells if isinstance(column, Cells) else column

@@ -29,7 +29,7 @@ class Knowledge:
     started
         Whether the model was called.
     remote
-        Whether it runs in another process or on another machine.
+        Whether the model runs in another process or on another machine.
     invariant, repeatable
         Whether the output for an element is independent of the rest of its batch, and whether it
         is equal in each call; None if this was not probed.
@@ -38,9 +38,9 @@ class Knowledge:
     tries
         The number of probes that were started.
     changes
-        Whether calls change the model; it is then loaded again in every run.
+        Whether calls change the model; such a model is loaded again in every run.
     difference
-        A description of the difference between its outputs.
+        A description of the difference between outputs that should be equal; "" for none.
     seen_in
         The run in which the difference was found.
     """
@@ -155,7 +155,7 @@ def wrong(made: Any, count: int, axes: Axes, ways: tuple[Layout, ...] = ()) -> W
 
 
 def _in_magic(option: str) -> str:
-    """Return how the magic writes an option, if this is IPython."""
+    """Return a hint that contains the option of %mm_model; "" outside of IPython."""
     return f" ({option} in %mm_model)" if shell() is not None else ""
 
 
@@ -170,7 +170,7 @@ def ambiguous(made: Any, count: int) -> WrongOutputsError:
 
 
 def _elsewhere(ways: Sequence[Layout]) -> Any:
-    """Return the batch axis in each output, if it is unique and not the first."""
+    """Return the batch axis of the outputs if it is unique and not the first axis, else None."""
     ways = [way for way in ways if _first_axis(way) is None]
     if len(ways) != 1 or any(len(along) > 1 for along in layouts.axes_of(ways[0])):
         return None

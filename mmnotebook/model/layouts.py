@@ -20,7 +20,7 @@ class WrongOutputsError(ValueError):
     Attributes
     ----------
     remedy
-        How the user can fix it.
+        How the user can fix the model or its registration.
     """
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
@@ -57,11 +57,11 @@ class NamedOutputs:
 
 Layout = OutputRows | Left | NamedOutputs
 Axes = int | Mapping[str, int] | Sequence[int] | None
-"""The batch axis of the outputs, or one for each output; None is the first axis, if proven."""
+"""One batch axis for all outputs, or one per output; None means the first axis, if proven."""
 
 
 def fits(made: Any, count: int, axes: Axes = None) -> tuple[Layout, ...]:
-    """Return the layouts with which these outputs can belong to `count` elements."""
+    """Return the possible layouts of the outputs for `count` elements."""
     if isinstance(made, Each):
         return (OutputRows(frozenset({0})),) if len(made) == count else ()
     found = _fits(made, count, axes)
@@ -69,7 +69,7 @@ def fits(made: Any, count: int, axes: Axes = None) -> tuple[Layout, ...]:
 
 
 def meet(first: Iterable[Layout], second: Iterable[Layout]) -> tuple[Layout, ...]:
-    """Return the layouts that are possible for both of two batches."""
+    """Return the layouts that are possible for two batches, from the layouts for each batch."""
     pairs = itertools.product(first, second)
     both = [found for one, other in pairs if (found := _both(one, other)) is not None]
     return tuple(dict.fromkeys(both))

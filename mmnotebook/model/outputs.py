@@ -185,7 +185,7 @@ def _kept(output: Any) -> Any:
 
 
 def listed(results: Any, of: Any) -> Any:
-    """Return the results of a Beam handler: a generator as a list, each result unpacked by `of`."""
+    """Return a list of `of(result)` for each result; return one array, record or text unchanged."""
     one = is_array(results) or isinstance(results, (Mapping, str, bytes, Column))
     one = one or is_a(results, {("pandas", "DataFrame")})
     if one or not isinstance(results, Iterable):
@@ -200,7 +200,7 @@ def not_finite(column: Sequence[Any]) -> int:
 
 
 def _not_finite(column: Sequence[Any]) -> np.ndarray[Any, Any] | None:
-    """Return whether each output contains NaN or infinity; None if this is not possible."""
+    """Return whether each output contains NaN or infinity; None if no output can contain them."""
     if isinstance(column, Arrays):
         array = column.array
         if array.dtype.kind not in "fc":

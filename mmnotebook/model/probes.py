@@ -1,6 +1,7 @@
 """Probes: checks whether the outputs of a model depend on the batch, or differ between calls.
 
-The model is called with a few elements one by one and together; then both again, in another order.
+The model is called with a few elements one by one and in one batch. Then it is called with the same
+elements again, one by one and in one batch in reverse order.
 Its outputs for single elements are also compared with the first batches of the run. Outputs count
 as equal if they differ by at most `TOLERANCE` times the largest number in the output for an
 element, since sums in batches of different sizes are computed in different orders. Values other
@@ -31,7 +32,7 @@ Numbers of 8 bytes are often computed from numbers of 4 bytes.
 ELEMENTS = 3
 """The maximum number of elements that are compared."""
 NEAR = 64
-"""The number of elements from which these are chosen."""
+"""The number of elements from which the compared elements are chosen."""
 SECONDS, SHARE = 1.0, 0.02
 """The time limit: in seconds, or as a fraction of the time of the model's calls if that is more."""
 
@@ -232,7 +233,7 @@ def _both(one: Any, other: Any) -> str:
 
 
 def _unequal(one: Any, other: Any) -> str:
-    """Compare texts, booleans and None; objects of other types cannot be compared."""
+    """Describe the difference of two texts or None; compare other objects by type only."""
     kinds = (str, bytes, type(None))
     if not (isinstance(one, kinds) or isinstance(other, kinds)):
         return "" if type(one) is type(other) else _both(one, other)

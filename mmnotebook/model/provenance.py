@@ -28,7 +28,7 @@ ATTEMPTS = 3
 """The maximum number of attempts to store a target that changes meanwhile."""
 
 _learnt: dict[tuple[str, Files], frozenset[pickle_references.Reference]] = {}
-# The references of a model's pickles to names in modules, which were found while loading it.
+# References to names in modules that the pickles of a model contain, found while it was loaded.
 
 
 class ModelChanged(ModelError):
@@ -50,7 +50,7 @@ class State:
     left: Deferred = field(default_factory=Deferred, compare=False)
 
     def within(self, other: State) -> bool:
-        """Return whether this state is part of a later one: same content, and no other files."""
+        """Return whether `other` has the same content and includes all files of this state."""
         return self.content == other.content and set(self.files) <= set(other.files)
 
 
@@ -78,7 +78,7 @@ class Given:
 
 
 def holder(target: Any) -> Callable[[], Any]:
-    """Return a function that returns the target as long as other code refers to it."""
+    """Return a function that returns the target, or None after a live object was deleted."""
     if isinstance(target, (str, Path)):
         return lambda: target
     try:
@@ -89,12 +89,12 @@ def holder(target: Any) -> Callable[[], Any]:
 
 
 def state(framework: Framework, target: Any, options: Options, paths: Iterable[str] = ()) -> State:
-    """Return the current state of a target: of a file and `paths`, or an object and its files.
+    """Return the current state of a target: of a file and `paths`, or of an object and its files.
 
     Raises
     ------
     Unknowable
-        If it cannot be determined.
+        If the state cannot be determined.
     """
     with deferring() as left:
         return replace(_state_now(framework, target, options, paths), left=left)
@@ -122,7 +122,7 @@ def stored(name: str, target: Any, framework: Framework, options: Options) -> Mo
     Raises
     ------
     ModelError
-        If it cannot be stored, or changes each time.
+        If the target cannot be stored, or changes during each of the attempts.
     """
     for _ in range(ATTEMPTS):
         before = _state(framework, target, options)
@@ -161,7 +161,7 @@ def _state(*arguments: Any) -> State | Unknowable:
 
 
 def changed(spec: ModelSpec) -> str | None:
-    """Return the first file that changed since the run was planned, without deleted files."""
+    """Return the first file whose content differs from the spec, or None; skip deleted files."""
     for path, before in spec.files:
         try:
             if contents.of(path) != before:
@@ -203,7 +203,7 @@ def check_learnt(spec: ModelSpec) -> None:
     Raises
     ------
     ModelChanged
-        If it used such code.
+        If loading the model used such code.
     """
     if with_learnt(spec) is not spec:
         raise ModelChanged(
@@ -224,7 +224,7 @@ def with_files_now(spec: ModelSpec) -> ModelSpec:
     Raises
     ------
     Unknowable
-        If one of the files cannot be read.
+        If a file cannot be read.
     """
     paths = dict.fromkeys((*(path for path, _ in spec.files), *held_files.paths(spec.target)))
     return with_learnt(replace(spec, files=held_files.files(paths)))

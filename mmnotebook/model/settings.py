@@ -164,7 +164,7 @@ def truth(option: str, value: Any) -> bool:
 
 
 def maybe(option: str, value: Any) -> bool | None:
-    """Check an option that is True, False, or None, which detects the value."""
+    """Check an option that is True, False, or None for automatic detection."""
     return None if value is None else truth(option, value)
 
 
@@ -219,7 +219,7 @@ def axes(option: str, value: Any) -> Any:
 
 
 def reset(name: str, target: Any, value: Any) -> Any:
-    """Check `reset=`: the name of a method of the model, a function of it, or None."""
+    """Check `reset=`: the name of a method of the model, a function of the model, or None."""
     if isinstance(value, str):
         if not isinstance(target, (str, Path)):
             check_method(name, target, value, "set reset= to the method that resets its state")

@@ -18,7 +18,7 @@ _PYTHONS = frozenset(("bool", "int", "float"))
 
 
 def alike(values: Column, types: bool = False) -> list[Sequence[int]]:
-    """Return the positions of values grouped by shape, in the order of the first values.
+    """Return the positions of values, grouped by shape, in the order of each group's first value.
 
     Texts, images and other objects without a numeric shape are one group.
 
@@ -52,7 +52,7 @@ def _is_stacked(values: Column) -> bool:
 
 
 def _kind(value: Any, types: bool) -> Hashable:
-    """Return the shape of an element, or the type of a number, which is then not converted."""
+    """Return the key of an element's group: its shape, or its type if it is a number."""
     if isinstance(value, (numbers.Number, np.generic)):
         return type(value).__name__
     try:
@@ -88,7 +88,7 @@ def _shape_of_list(values: Sequence[Any]) -> Hashable:
 
 
 def _type(value: Any) -> Hashable:
-    """Return the dtype of an array with the numbers in a value."""
+    """Return the type of the numbers in a value, or of an array that contains all of them."""
     if isinstance(value, Mapping):
         return tuple(map(_type, value.values()))
     if is_prediction(value):

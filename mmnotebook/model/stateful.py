@@ -40,7 +40,7 @@ def reset(spec: ModelSpec, model: Any) -> None:
 
 
 def mark(spec: ModelSpec, model: Any) -> Any:
-    """Return a value that changes if a call changes the model; None if this is impossible.
+    """Return a value that changes if a call changes the model; None if there is no such value.
 
     For a torch module, it consists of its tensors, the number of writes to each, and its plain
     attributes; for any other object, of its content.

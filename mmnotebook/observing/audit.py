@@ -174,7 +174,7 @@ _HANDLERS: dict[str, _Handler | None] = {
     "subprocess.Popen": _started,
     "urllib.Request": _connected,
 }
-"""Handlers of events that have no handler by module; None ignores the event."""
+"""Handlers by event name, which take precedence over `_FAMILIES`; None ignores the event."""
 _PROCESSES = ("exec", "fork", "forkpty", "posix_spawn", "spawn", "startfile", "system")
 _FAMILIES: dict[str, Callable[[str], _Handler]] = {
     "os": lambda name: _started if name in _PROCESSES else _changed(f"it changes files ({name})"),
@@ -183,7 +183,7 @@ _FAMILIES: dict[str, Callable[[str], _Handler]] = {
     "socket": lambda name: _connected,
     "tempfile": lambda name: _changed(f"it changes files ({name})"),
 }
-"""Handlers, by module, of all other events, including those of future Python versions."""
+"""Handlers of all other events, by module, including events of future Python versions."""
 
 
 @functools.lru_cache(maxsize=1024)

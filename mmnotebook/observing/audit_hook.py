@@ -19,7 +19,7 @@ _installed = False
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Call a function for every event in this block, in any thread; it must not raise errors."""
+    """Inside this block, call `listener` for the audit events of all threads."""
     start(listener)
     try:
         yield
@@ -28,7 +28,7 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def start(listener: Listener) -> None:
-    """Call a function for every event from now on; once per event even after two calls."""
+    """Call `listener` once for every audit event until `stop`; it must not raise errors."""
     global _installed, _listeners
     with _lock:
         if not _installed:
@@ -39,7 +39,7 @@ def start(listener: Listener) -> None:
 
 
 def stop(listener: Listener) -> None:
-    """Undo one `start` of a function."""
+    """Undo one call of `start` with this listener."""
     global _listeners
     with _lock:
         _asked[listener] -= 1

@@ -69,7 +69,7 @@ def work() -> Work | None:
 
 @contextmanager
 def working(work: Work) -> Iterator[None]:
-    """Assign the actions of this thread, and of threads that inherit its context, to a work."""
+    """Assign actions of this thread, and of threads with its context, to `work` in this block."""
     token = _work.set(work)
     with _lock:
         _active.append(work)
@@ -97,11 +97,11 @@ def is_unseen() -> bool:
 
 
 def concerned(frame: FrameType | None) -> tuple[Work, ...]:
-    """Return the works to which an action in this thread is assigned.
+    """Return the `Work` objects to which an action of this thread is assigned.
 
-    An action of an unknown thread, such as a thread of a pool, is assigned to all active nodes,
-    because it is unknown for which node it works. Actions of the main thread and of threads of
-    mmnotebook are assigned to none.
+    An action of a thread without a `Work`, such as a thread of a pool, is assigned to all active
+    nodes, because it is unknown which node caused it. Actions without a `Work` are ignored in the
+    main thread and in threads of mmnotebook.
     """
     work = _work.get()
     if work is not None:

@@ -16,7 +16,8 @@ from mmnotebook.compat import random as random_compat
 def states(*, whole: bool) -> dict[str, Any]:
     """Return the state of each library's global generators.
 
-    With `whole`, values that a generator has drawn in advance are included, which takes longer.
+    If `whole` is true, the state includes values that a generator has drawn in advance, and reading
+    it takes longer.
     """
     found: dict[str, Any] = {}
     if (random := sys.modules.get("random")) is not None:

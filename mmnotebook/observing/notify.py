@@ -79,7 +79,7 @@ class _Kernel:
                 del self.numbers[name]
 
     def read(self) -> None:
-        """Pass the events so far to the `Watched` objects that are between `enter` and `leave`."""
+        """Pass new events to the `Watched` objects that are between `enter` and `leave`."""
         with self.lock:
             while True:
                 try:
@@ -150,7 +150,7 @@ class Watched:
     def add(self, path: str, *, deep: bool = True) -> str | None:
         """Watch a folder (`deep`: with subfolders) or the folder of a file.
 
-        Returns the reason why not everything is watched, or None.
+        The result is the reason why a folder is not watched, or None.
         """
         if not self.works or path in self._named:
             return None
@@ -189,7 +189,7 @@ class Watched:
         return f"the folder {folder} cannot be watched"
 
     def enter(self) -> None:
-        """Assign the events from now on to the node."""
+        """Assign all events to the node from now on, until `leave`."""
         if self.works:
             with suppress(OSError):  # the working directory may no longer exist
                 self._add_working_folder(os.getcwd())
@@ -198,7 +198,7 @@ class Watched:
             self._kernel.inside.append(self)
 
     def leave(self) -> Happened | None:
-        """Return the events since `enter`, or None."""
+        """Return the events since `enter`; None if there are none."""
         if not self.works:
             return None
         self._kernel.read()

@@ -29,8 +29,8 @@ class Observed:
     network
         Whether a socket was connected, or the address of a host was requested.
     volatile
-        Why no other run may use the results, such as "it drew random numbers (torch)"; "" if other
-        runs may use them.
+        Why no other run may use the results, such as "it drew random numbers (torch)"; "" if every
+        run may use the results.
 
     Examples
     --------

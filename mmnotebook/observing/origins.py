@@ -40,8 +40,9 @@ def of(frame: FrameType) -> Whose:
     file = frame.f_code.co_filename
     if not file.startswith("<") or file.startswith("<frozen"):
         return _of(file, "")
-    # Generated code has no file and belongs to its module; if that is unknown, to the library that
-    # calls it. Code that `collections.namedtuple` generated always belongs to its caller.
+    # Generated code has no file. It belongs to its module or, if the module is unknown, to the
+    # library that calls it. Code that `collections.namedtuple` generates always belongs to its
+    # caller.
     module = str(frame.f_globals.get("__name__"))
     if module not in sys.modules and frame.f_back is not None:
         back = of(frame.f_back)
@@ -68,12 +69,12 @@ def _of(file: str, module: str) -> Whose:
 
 
 def is_code(path: str) -> bool:
-    """Return whether a file is code of Python or of a package with a version."""
+    """Return whether a file is code of Python, of an installed package or of mmnotebook."""
     return path.endswith(_suffixes()) and _is_installed(path)
 
 
 def source(path: str) -> str:
-    """Return the source file of a compiled module; any other path unchanged."""
+    """Return the path of the source file for a .pyc file; return any other path unchanged."""
     if not path.endswith(".pyc"):
         return path
     try:
@@ -110,11 +111,12 @@ class Origin(NamedTuple):
     whose
         The user, a library, or mmnotebook. Code of Python counts as code of its caller.
     by_user
-        Whether the innermost code, without libraries, belongs to the user.
+        Whether the innermost frame outside of libraries and Python belongs to the user.
     importing
         Whether the action was part of an import.
     outermost
-        The outermost frame of a library or of Python that the user or mmnotebook called.
+        The frame of a library or of Python that code of the user or mmnotebook called; None if that
+        code performed the action itself.
     """
 
     whose: Whose
@@ -133,7 +135,7 @@ def caller(frame: FrameType | None, entries: Container[object] = ()) -> Origin:
     ended = None
     for one in stack(frame):
         if one.f_code is _FINALIZES or one.f_code.co_name == "__del__":
-            # The freed object may belong to any code.
+            # The object that is freed may belong to any code.
             return Origin(Whose.OURS, False, False, None)
         whose = of(one)
         if whose in (Whose.USER, Whose.OURS):
@@ -160,7 +162,7 @@ def is_imported(frame: FrameType) -> bool:
 
 
 def has_ours(frame: FrameType | None) -> bool:
-    """Return whether this thread runs code of mmnotebook."""
+    """Return whether a frame or one of its callers runs code of mmnotebook or Beam."""
     return any(of(one) is Whose.OURS for one in stack(frame))
 
 

@@ -15,10 +15,10 @@ from mmnotebook.observing.record import Record
 from mmnotebook.observing.states import WORKING_FOLDER
 
 volatile: dict[str, str] = {}
-"""By the digest of a node's identity, why no other run may reuse its results, in this process."""
+"""The reasons why runs of this process may not reuse results, by the digest of the node."""
 
 _KERNEL = uuid.uuid4().hex
-"""An id of this process, which alone may reuse results that depend on the network."""
+"""An id of this process. Other processes do not reuse its results that depend on the network."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Seen:
     kernel: str = ""
 
     def changed(self) -> str:
-        """Describe what has changed since then, for `r.why`; "" for nothing."""
+        """Describe what has changed since the node was stored, for `r.why`; "" for nothing."""
         if self.kernel not in ("", _KERNEL):
             return "it used the network, for the first time in this kernel"
         return self.observed.changed()
@@ -84,7 +84,9 @@ def stored(meta: Mapping[str, Any]) -> Seen:
 def judged(
     identity: Identity, record: Record | None, reused: Iterable[Mapping[str, Any]] = ()
 ) -> tuple[Seen, str]:
-    """Return the dependencies of a node, and why no other run may reuse its results, or "".
+    """Return the dependencies of a node, and the reason why no other run may reuse its results.
+
+    The reason is "" if other runs may reuse the results.
 
     Parameters
     ----------

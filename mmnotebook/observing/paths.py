@@ -45,16 +45,17 @@ def inner(codes: Iterable[CodeType]) -> Iterator[CodeType]:
 
 
 def reachable(value: Any) -> list[str]:
-    """List the existing paths among the strings to which a function or an object refers.
+    """List the paths among the strings to which a function or an object refers.
 
-    This includes paths that do not exist in existing folders, since the code may test for them.
+    A path is listed if it exists, or if its folder exists, since the code may check whether the
+    file exists.
     """
     found = (path for text in _Texts().of(value) if (path := there(text)) is not None)
     return list(dict.fromkeys(found))
 
 
 def there(text: str) -> str | None:
-    """Return the path in a text if the path or its folder exists; otherwise None."""
+    """Return a text as an absolute path if this path or its folder exists, else None."""
     if not 0 < len(text) < _LONGEST or "\0" in text or "\n" in text or "://" in text:
         return None
     path = os.path.abspath(os.path.expanduser(text))
@@ -68,9 +69,10 @@ def there(text: str) -> str | None:
 
 
 def in_values(values: Iterable[Any]) -> Iterator[str]:
-    """Yield the strings in elements that are existing paths with a folder.
+    """Yield the paths in elements, if the path or its folder exists.
 
-    Files without a folder are in the working directory, which is always watched.
+    Strings without a folder are skipped: they could only be names of files in the working
+    directory, which is always watched.
     """
     for value in values:
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Classes and functions of modules to which pickles refer."""
+"""References of pickles to the classes and functions of modules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _noting = threading.local()
 
 
 class NotedReferences:
-    """The references that were found inside a `noting` block, available at its end."""
+    """The references that a `noting` block found; `references` is set at the end of the block."""
 
     def __init__(self) -> None:
         self.names: set[tuple[str, str]] = set()
@@ -52,12 +52,12 @@ def note(module: str, name: str) -> None:
 
 
 def content(references: Iterable[Reference]) -> str:
-    """Return the digest of the current targets of references.
+    """Return the digest of the objects and packages to which references lead now.
 
     Raises
     ------
     mmnotebook.fingerprint.identity.Unknowable
-        If the result of some code depends on more than its arguments.
+        If a class or function among them cannot be fingerprinted, or a package was changed on disk.
     """
     return digest_of_classes(map(_now, sorted(references)))
 
@@ -107,7 +107,7 @@ def _held(module: str, name: str) -> Any:
 
 def _reference(module: str, name: str) -> Reference | None:
     if module not in sys.modules or module.partition(".")[0] == _OURS:
-        return None  # the module is not loaded: a name from an older Python version
+        return None  # a module that is not loaded has a name from an older Python version
     return (module, name) if origin.library(module) is None else package(module)
 
 

@@ -22,7 +22,7 @@ from mmnotebook.observing.origins import Origin, Whose
 from mmnotebook.observing.system_queries import Kind
 
 PATIENCE = 200_000
-"""The maximum number of events beyond its budget, while a function has not returned yet."""
+"""The maximum number of events beyond the budget while a function has not returned yet."""
 _PARTS = 100
 """The maximum number of arrays in a returned value that are checked."""
 _SEED = random.Random.seed.__code__
@@ -73,7 +73,7 @@ class Profile:
             sys.setprofile(None)
 
     def _settle(self) -> None:
-        """Count all actions whose function has not returned yet."""
+        """Count the actions of all functions that have not returned yet."""
         waiting, self._waiting = self._waiting, {}
         for frame in waiting.values():
             for done in frame:
@@ -106,10 +106,11 @@ class Profile:
             record.misses(f"a call could not be tracked: {type(error).__name__}")
 
     def _is_over(self) -> bool:
-        """Remove the profiler, unless a function has not returned yet; double the next burst.
+        """Remove the profiler and double the next burst, or wait for a function to return.
 
-        So the last actions of a function are observed in its first call, and in the long bursts of
-        a long run.
+        Return whether the profiler was removed. The profiler waits so that it observes the first
+        call of a function to its end. Bursts get longer, so later calls are observed too if the run
+        is long.
         """
         record = self.record
         if (self._waiting or self._called_first) and record.events_left > -PATIENCE:
@@ -121,7 +122,7 @@ class Profile:
         return True
 
     def _first(self, frame: FrameType) -> None:
-        """Check that the identity covers code that runs for the first time."""
+        """Record code that runs for the first time, and whether the node's identity covers it."""
         if not self.record.has_called and self._called_first is None and self._is_called(frame):
             self._called_first = frame
         known, code = self.record.known_codes, frame.f_code
@@ -135,7 +136,7 @@ class Profile:
         return frame.f_code in self.record.entries or origins.of(frame) is Whose.USER
 
     def _known_function(self, frame: FrameType) -> None:
-        """Record a known Python function, which has more information than the builtin it calls."""
+        """Record a call of a Python function that shows more details than the builtin it calls."""
         who = origins.caller(frame, self.record.entries)
         code = frame.f_code
         if code is FINDS:
@@ -163,7 +164,7 @@ class Profile:
                 self.record.asks(os.fsdecode(key))
 
     def _looks_for(self, frame: FrameType) -> None:
-        """Record whether a module exists for which code of the user searches."""
+        """Record the result when code of the user searches for a module."""
         name = frame.f_locals["name"]
 
         def done(answer: Any) -> None:
@@ -208,7 +209,7 @@ class Profile:
             self._later(who, why)
 
     def _later(self, who: Origin, why: str) -> None:
-        """Count an action, unless the value that its function returns cannot depend on it."""
+        """Count an action, unless the value that the function returns cannot depend on it."""
         if who.outermost is None or who.outermost.f_code.co_name == "__init__":
             self.work.varies(why)  # an object under construction may keep the value
             return
@@ -220,7 +221,7 @@ class Profile:
         self._waiting.setdefault(who.outermost, []).append(done)
 
     def _in_this_thread(self, who: Origin, why: str) -> None:
-        """Call `_later` for an audit hook, if this thread is the profiled one."""
+        """Call `_later` for the audit hook if this object profiles the current thread."""
         if sys.getprofile() == self._called:
             self._later(who, why)
 
@@ -250,7 +251,7 @@ class Profile:
         self._reduced(name, frame, who)
 
     def _reduced(self, name: str, frame: FrameType, who: Origin) -> None:
-        """Count the stamps of a file, unless Python only uses them to check whether it exists."""
+        """Count the stamps of a file, unless Python only uses them to see whether it exists."""
         if who.outermost is None:
             self._stamp(name)
             return
@@ -273,7 +274,7 @@ class Profile:
 def _tells_nothing(answer: Any) -> bool:
     """Return whether a value contains no time and no generated name.
 
-    This is known of None, of numeric arrays, and of short lists and tuples of these.
+    The result is true for None, numeric arrays, and short lists and tuples of these.
     """
     if answer is None:
         return True

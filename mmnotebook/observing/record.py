@@ -118,7 +118,7 @@ class Record:
         self._adds(path, states.CONTENT)
 
     def looks(self, path: str, *, stamp: bool) -> None:
-        """Record that the node checked whether a file exists, or (`stamp`) read its stamps."""
+        """Record that the node read the stamps of a file, or (`stamp=False`) whether it exists."""
         self._adds(path, states.STAMP if stamp else states.THERE)
 
     def lists(self, path: str) -> None:
@@ -160,7 +160,7 @@ class Record:
                 self.unwatched.append(why)
 
     def watch(self, found: Iterable[str]) -> None:
-        """Watch for files that compiled code opens at or near some paths, or in subfolders."""
+        """Watch some folders, with subfolders, and the folders of some files."""
         for path in found:
             if self._is_own(os.path.abspath(path)):
                 continue
@@ -192,14 +192,14 @@ class Record:
 
     @contextmanager
     def _careful(self, what: str) -> Iterator[None]:
-        """Record any exception inside this block, so that observing causes no failure."""
+        """Catch and record any exception in this block, so that observing causes no failure."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - an object of the user may raise anything
             self.misses(f"{what} could not be tracked: {type(error).__name__}")
 
     def _takes(self, happened: notify.Happened, loads: bool) -> None:
-        """Record the files that were opened, by compiled code or by any other code or process."""
+        """Record the files that any code or process opened, wrote or listed in watched folders."""
         if happened.missed:
             self.misses("more files were opened than can be tracked")
         for path in happened.written:
@@ -214,7 +214,7 @@ class Record:
     # Results
 
     def observed(self) -> Observed:
-        """Return the observations so far; a dependency that changed meanwhile prevents reuse."""
+        """Return the observations so far; if a dependency has changed, the results are volatile."""
         with self._lock:
             files, folders = dict(self._files), dict(self._folders)
             environment, late = dict(self._environment), dict(self._late)
@@ -251,7 +251,7 @@ class Record:
             if known is None or (known and facet in states.facets(known)):
                 return
             self._files[path] = state = self._state(path, facet, known)
-        if state is not None:  # compiled code may then open it, or a file in the same folder
+        if state is not None:  # compiled code may open the file, or another file in its folder
             self._native.add(path, deep=False)
 
     def _state(self, path: str, facet: str, known: str) -> str | None:
@@ -304,7 +304,7 @@ def _stamps(path: str) -> tuple[int, ...]:
 
 
 def _mapped() -> frozenset[str]:
-    """List the memory-mapped files that this process can change; their stamps change late."""
+    """Return the files in shared memory maps of this process; their stamps change late."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:
             parts = (line.rstrip("\n").split(None, 5) for line in lines)

@@ -21,9 +21,9 @@ _BIG = 1 << 20
 
 
 class KeptState:
-    """The state outside of a function that its calls can change.
+    """The values outside a function that calls of the function can change.
 
-    It is compared after the first block of elements, and then at growing intervals.
+    The values are compared after the first block of elements, and then at growing intervals.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class KeptState:
         self._blocks, self._next = 0, 1
 
     def is_changed(self) -> bool:
-        """Return whether the state has changed since the start; call this after each block."""
+        """Return whether a comparison is due and shows a change; call this after each block."""
         self._blocks += 1
         if self._before is None or self._blocks < self._next:
             return False
@@ -51,7 +51,7 @@ class KeptState:
         return self._digest() != self._before
 
     def _digest(self) -> str | None:
-        """Return a digest of the state; None if there is none, or it cannot be fingerprinted."""
+        """Return a digest of the values; None if there are none or one has no fingerprint."""
         if not self._values:
             return None
         try:
@@ -62,7 +62,7 @@ class KeptState:
 
 
 def _values(function: Any, seen: set[int]) -> Iterator[Any]:
-    """Yield the mutable values outside a function to which it, or a function it calls, refers."""
+    """Yield the mutable values to which a function and the functions that it calls refer."""
     if isinstance(function, types.MethodType):
         yield function.__self__
         function = function.__func__

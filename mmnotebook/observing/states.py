@@ -1,7 +1,8 @@
 """The current state of a file, folder or environment variable, as a comparable string.
 
-A state consists of facets, separated by commas: the content of a file, its stamps (size, time,
-mode), and that it exists: "content 1f0e..., stamp 12 1700000000000000000 33188, there file".
+A state consists of facets, separated by commas. The facets of a file are its content, its stamps
+(size, time, mode) and its kind, if it exists:
+"content 1f0e..., stamp 12 1700000000000000000 33188, there file".
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ _SILENT = """
     scandir setxattr symlink system truncate unlink unsetenv utime
     _isdir _path_exists _path_isdir _path_isfile _path_islink
 """
-"""Builtins that use only their arguments or an open file, or that have their own audit event. Every
-other builtin of the system's module reads information.
+"""Builtins that use only their arguments or an open file, or that cause an audit event. Every other
+builtin of the system's module counts as a query of the system.
 """
 _OF_SYSTEM = ("resource", "pwd", "grp", "spwd")
 """Further modules whose builtins all query the operating system; they need not be loaded."""

@@ -20,8 +20,8 @@ def parts(count: int, sizes: Callable[[range], Iterable[int]]) -> Iterator[range
     Parameters
     ----------
     sizes
-        Returns the sizes in bytes of the rows at some positions. It is called for a sample, and for
-        all rows only if the rows of the sample are large.
+        A function that returns the sizes, in bytes, of the rows at some positions. It is called for
+        a sample, and for all rows only if the rows of the sample are large.
     """
     if not count:
         return

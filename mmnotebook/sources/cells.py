@@ -55,7 +55,7 @@ def cell(value: Any) -> Any:
     Raises
     ------
     Refused
-        For any other object, whose text would not contain all of its content.
+        If the value has another type, so that its text would not contain all of its content.
     """
     if type(value) in AS_THEY_ARE:
         return value

@@ -9,7 +9,7 @@ from mmnotebook.sources import packed
 
 
 def wrong_rows(path: str) -> dict[int, tuple[int, Exception]]:
-    """Return the line and the error of each row whose number of cells is not the header's."""
+    """Return a dict of the rows that do not match the header: (line, error) by row number."""
     wrong: dict[int, tuple[int, Exception]] = {}
     longest = csv.field_size_limit(2**31 - 1)
     try:

@@ -22,8 +22,8 @@ from mmnotebook.steps.shapes import Shape
 _SHARED = 4  # blocks per worker, for a file that several workers read
 
 Chunk = tuple[Sequence[int | str], Sequence[Any]]
-"""The numbers of rows, or their ids if the reader knows them, and their values: a column, a
-`Partial`, or a list that contains an error for each row that cannot be read.
+"""The row numbers (or the ids, if the reader knows them) and the values of some rows. The values
+are a column, a `Partial`, or a list that contains an error for each row that cannot be read.
 """
 
 
@@ -46,7 +46,7 @@ class FileReader(ABC):
         return type(self)(**options)
 
     def quick_count(self, path: str) -> int | None:
-        """Return the number of elements if the file contains it, else None."""
+        """Return the number of elements if the file stores this number, else None."""
         return None
 
     def count(self, path: str) -> int:
@@ -59,7 +59,7 @@ class FileReader(ABC):
         return ()
 
     def fields(self, path: str) -> Shape:
-        """Return the shape of the elements if the file contains it, else None."""
+        """Return the shape of the elements; None if it requires reading the whole file."""
         return None
 
     @abstractmethod
@@ -103,7 +103,10 @@ def _rows_within(array: np.ndarray[Any, Any]) -> int:
 
 
 class ParquetReader(FileReader):
-    """A reader of one record per row; integers stay integers in columns with missing cells."""
+    """A reader of Parquet files: one record per row.
+
+    In a column of integers with missing cells, the integers are not converted to floats.
+    """
 
     library = "pyarrow"
 
@@ -136,7 +139,7 @@ class ParquetReader(FileReader):
             for batch in file.iter_batches(step, row_groups=[group]):
                 low, high = max(start, row), min(stop, row + batch.num_rows)
                 if low < high:
-                    # The same type in every batch of a column.
+                    # With this option, a column has the same type in every batch.
                     part = batch.slice(low - row, high - low).to_pandas(integer_object_nulls=True)
                     yield range(low, high), _with_dtypes(frames.records(part), dtypes)
                 row += batch.num_rows
@@ -178,7 +181,7 @@ def _null_counts(file: Any) -> dict[str, int | None]:
 
 
 def _with_dtypes(records: Column, dtypes: Mapping[str, Any]) -> Column:
-    """Replace NumPy dtypes and categorical dtypes of records."""
+    """Return records with `dtypes` in place of their NumPy and categorical dtypes."""
     if not isinstance(records, Records):
         return records
     kept = dict(records.dtypes)
@@ -198,7 +201,7 @@ def _row_groups(file: Any) -> Iterator[tuple[int, int, int]]:
 
 
 class CsvReader(FileReader):
-    """A reader of one record per row, with types inferred from the whole file.
+    """A reader of csv files: one record per row, with types inferred from the whole file.
 
     Rows with a wrong number of cells fail.
     """
@@ -251,7 +254,7 @@ def _keep_whole(frame: Any, path: str, skipped: list[int]) -> None:
 
 
 class JsonlReader(FileReader):
-    """A reader of one value per line; a line that is not JSON fails."""
+    """A reader of jsonl files: one value per line; a line that is not JSON fails."""
 
     def count(self, path: str) -> int:
         with packed.opened(path) as file:
@@ -287,9 +290,10 @@ def _json(line: bytes) -> Any:
 
 
 class ImageReader(FileReader):
-    """A reader of one record per file: image (see `images.pixels`), path and label.
+    """A reader of image files: one record per file, with image, path and label.
 
-    The label is the name of the folder that contains the image.
+    The image is the result of `images.pixels`. The label is the name of the folder that contains
+    the file.
     """
 
     library = "pillow"
@@ -321,7 +325,7 @@ def label_of(path: str) -> str:
 
 
 class UnknownReader(FileReader):
-    """A reader for files of unknown format among others, each of which fails as one element."""
+    """A reader of files with an unknown extension; each file fails as one element."""
 
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         raise ValueError(f"files that end in {Path(path).suffix!r} cannot be read")

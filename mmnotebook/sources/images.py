@@ -20,8 +20,9 @@ def pixels(path: str, mode: str = "keep", rotate: bool = True) -> Pixels:
     Parameters
     ----------
     mode
-        "keep" for the values in the file (for a palette, its colors): uint8, for 16 bits uint16,
-        for 32 bits int32 or float32. Another of `kinds.IMAGE_MODES` for uint8 in this mode.
+        "keep" returns the values in the file (the colors of a palette image): as uint8, as uint16
+        for 16 bits, as int32 or float32 for 32 bits. Any other of `kinds.IMAGE_MODES` converts the
+        image to this mode, as uint8.
     rotate
         Whether to rotate the image upright by its EXIF orientation.
 
@@ -36,7 +37,7 @@ def pixels(path: str, mode: str = "keep", rotate: bool = True) -> Pixels:
     with Path(path).open("rb") as file, Image.open(file) as image:
         raw, stored = _raw_mode(image), _orientation(image)
         made = _kept(image, raw) if mode == "keep" else _converted(image, mode)
-        left = _orientation(image)  # none for a TIFF, which Pillow has already rotated
+        left = _orientation(image)  # 1 for a TIFF, which Pillow has already rotated
     if rotate:
         return upright(made, left)
     return made if left == stored else upright(made, _BACK.get(stored, stored))

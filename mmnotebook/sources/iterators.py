@@ -22,9 +22,9 @@ class _Taken:
     Attributes
     ----------
     ended
-        Whether it was read to its end.
+        Whether the iterator was read to its end.
     error
-        The exception that it raised.
+        The exception that the iterator raised; None if there was none.
     """
 
     items: list[Any] = field(default_factory=list)
@@ -52,7 +52,8 @@ def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
     Raises
     ------
     RunError
-        If it is already exhausted, raises an error, or could not be recognized in the next call.
+        If the iterator is already exhausted, raises an error, or has a type that does not support
+        weak references, so that the next call could not recognize the iterator.
     """
     kind = type(iterator).__name__
     with _lock:
@@ -69,7 +70,7 @@ def first(name: str, iterator: Iterator[Any], limit: int | None) -> list[Any]:
     if taken.error is not None:
         raise raised(name, kind, len(taken.items), taken.error) from taken.error
     if taken.ended and not taken.items and not inspect.isgenerator(iterator):
-        raise _used_up(name, kind)  # it could also be empty; there is no way to know
+        raise _used_up(name, kind)  # an iterator that never had elements looks the same
     return taken.items[:limit]
 
 

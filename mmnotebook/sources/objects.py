@@ -56,7 +56,7 @@ def blocks(
     Parameters
     ----------
     name
-        Its name in the notebook, for errors.
+        The name of the object in the notebook, for error messages.
     value
         A DataFrame or Series, a list or other sequence, a numpy array or torch tensor, a dict of
         columns, a generator or other iterator, or a data set of `datasets`.
@@ -68,7 +68,7 @@ def blocks(
     Raises
     ------
     RunError
-        If it is another object, its ids are not unique, or an element is not plain data.
+        If the object has another type, its ids are not unique, or an element is not plain data.
     """
     value = _aligned(name, value)
     if is_a(value, {("pandas", "DataFrame")}):
@@ -287,7 +287,7 @@ def kept(column: Column) -> Column:
 
 
 def _pickled(values: list[Any]) -> list[Any]:
-    # Pickling returns equal objects whether or not a run reads them from the cache.
+    # After pickling, objects are the same as those that a run reads from the cache.
     buffer = io.BytesIO()
     try:
         coders.dump(values, buffer)

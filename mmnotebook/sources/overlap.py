@@ -44,7 +44,7 @@ def check(writes: Mapping[str, str], reads: Iterable[Read]) -> None:
     Raises
     ------
     RunError
-        For the first `write` node that does.
+        For the first `write` node that writes to such a file.
     """
     every = list(reads)
     for node, path in writes.items():
@@ -60,7 +60,7 @@ def check(writes: Mapping[str, str], reads: Iterable[Read]) -> None:
 
 
 def of_object(by: str, value: Any) -> Iterator[Read]:
-    """Yield the files that are memory-mapped by the object of a source, as far as known."""
+    """Yield the files from which the data of a source is memory-mapped, as far as known."""
     if is_a(value, {("pandas", "DataFrame")}):
         parts: list[Any] = [value.iloc[:, place].array for place in range(value.shape[1])]
         parts = [memory(part) for part in parts]
@@ -92,7 +92,7 @@ def of_models(models: Iterable[ModelSpec]) -> Iterator[Read]:
 
 
 def of_cache() -> Read:
-    """Return the folder in which runs store their results."""
+    """Return the cache folder, in which runs store their results, as a `Read`."""
     return Read("the cache", str(cache_folder.chosen()), whole=True)
 
 
@@ -123,7 +123,7 @@ def _matches(where: Path, pattern: str) -> bool:
 
 
 def ignores_case(folder: Path) -> bool:
-    """Return whether a folder ignores the case of names; False where this is unknown."""
+    """Return whether a folder ignores the case of names; False if this is unknown."""
     folder = folder.resolve()
     other = folder.with_name(folder.name.swapcase()) if folder.name else folder
     with suppress(OSError):

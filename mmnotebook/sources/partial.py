@@ -12,7 +12,7 @@ from mmnotebook.elements.packing import concat, pack
 
 @dataclass(frozen=True)
 class Partial(Sequence[Any]):
-    """Values that were read, and errors for values that could not be read.
+    """A sequence of the values that were read, with an error in place of each unreadable value.
 
     Attributes
     ----------

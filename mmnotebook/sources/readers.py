@@ -34,7 +34,7 @@ def kind_of(path: str) -> str | None:
 
 
 def allowed() -> str:
-    """Return, for a message, the extensions of the files that can be read."""
+    """Return the part of an error message that lists the extensions of readable files."""
     endings, packing = ", ".join(ENDINGS), ", ".join(packed.ENDINGS)
     return f"allowed endings: {endings}; .csv and .jsonl also with one of {packing}"
 
@@ -56,14 +56,14 @@ def unreadable(path: str, error: Exception) -> RunError:
 def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
     """Yield the elements of slices that one worker reads (`sources.SourcePlan.parts`), in blocks.
 
-    Small files share a block, which then has ids for rows and the first slice. The values are a
-    `Column`, or a `Partial` if there are errors. A file of a glob or folder that cannot be read is
-    such an error, with its path as id.
+    Small files share a block: its rows are then ids, and its slice is that of the first file. The
+    values are a `Column`, or a `Partial` if there are errors. If a file of a glob or folder cannot
+    be read, the file is one element with an error.
 
     Raises
     ------
     RunError
-        If a single file cannot be read.
+        If a file that is not part of a glob or folder cannot be read.
     """
     waiting: list[tuple[Slice, Chunk]] = []
     rows = size = 0
@@ -83,7 +83,7 @@ def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
 
 
 def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
-    """Return the ids of rows: those of the reader, or the prefix of the file and row numbers."""
+    """Return the ids of rows: ids from the reader, or the prefix of the slice and row numbers."""
     return [row if isinstance(row, str) else f"{where.prefix}{row}" for row in rows]
 
 

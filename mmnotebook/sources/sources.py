@@ -25,7 +25,7 @@ class Slice:
     Attributes
     ----------
     reader
-        The name of its reader in `formats.READERS`.
+        The name of the file's reader in `formats.READERS`.
     prefix
         The part of an element's id before the row number: "path#" for files of the user.
     id
@@ -33,7 +33,8 @@ class Slice:
     options
         Further options of the reader, as (name, value) pairs.
     one_of_many
-        Whether the file belongs to a glob or folder: if it cannot be read, it fails as one element.
+        Whether the file belongs to a glob or folder. Such a file fails as one element if it cannot
+        be read.
     """
 
     reader: str
@@ -53,7 +54,7 @@ class SourcePlan:
     Attributes
     ----------
     count
-        The number of elements; None if the files must be read to know it.
+        The number of elements; None if the files must be read to count the elements.
     """
 
     slices: tuple[Slice, ...]
@@ -73,7 +74,7 @@ class SourcePlan:
         return SourcePlan(tuple(kept), limit - left)
 
     def parts(self) -> tuple[tuple[Slice, ...], ...]:
-        """Return the slices for each worker: several small files, or a few blocks of a big one.
+        """Return groups of slices, each for one worker: several small files or part of a big file.
 
         Raises
         ------
@@ -108,8 +109,8 @@ def _grouped(slices: tuple[Slice, ...]) -> Iterator[tuple[Slice, ...]]:
 def _ends_group(path: str) -> bool:
     """Return whether a group that is at least half full ends with this file.
 
-    This depends on the name of the file only. If a file is added or removed, the groups after the
-    next file of this kind do not change.
+    The result depends only on the name of the file. If a file is added or removed, the groups after
+    the next file that ends a group do not change.
     """
     return zlib.crc32(Path(path).name.encode("utf-8", "surrogateescape")) % 8 == 0
 
@@ -136,7 +137,7 @@ def _file_bytes(part: Slice) -> int:
 
 
 def _quick_count(part: Slice) -> int | None:
-    """Return the number of elements that a file contains as metadata, or None."""
+    """Return the number of elements if the metadata of the file contains it, else None."""
     try:
         return READERS[part.reader].quick_count(part.path)
     except Exception as error:
@@ -161,7 +162,7 @@ def plan_path(path: str, id_column: str | None, **options: Any) -> SourcePlan:
     Parameters
     ----------
     **options
-        Options for the readers of all files that differ from the defaults.
+        Options for the readers of the files, if they differ from the defaults.
     """
     path = str(Path(path).expanduser())
     files = matched(path)

@@ -67,7 +67,7 @@ def table_of(name: str, value: Any) -> ColumnTable | None:
     Raises
     ------
     RunError
-        If it is a dict, but not of columns with equal lengths.
+        If the object has no columns, or is a dict whose values are not columns of equal length.
     """
     if is_a(value, _DATASET):
         return _data_set(name, value)
@@ -88,7 +88,7 @@ def _data_set(name: str, value: Any) -> ColumnTable:
 
     def rows(start: int, stop: int) -> Mapping[str, Any]:
         part = value[start:stop]
-        # With the formats "pandas", "polars" and "arrow", a part is a table of that library.
+        # In the formats "pandas", "polars" and "arrow", a part is a table of this library.
         return part if isinstance(part, Mapping) else value.with_format(None)[start:stop]
 
     return ColumnTable(names, len(value), rows)

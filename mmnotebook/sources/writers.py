@@ -34,7 +34,7 @@ def check_paths(paths: Mapping[str, str]) -> None:
 
 
 def target(path: str) -> Path:
-    """Return the file to which a path leads through all links; it need not exist."""
+    """Return the path of a file after following all links; the file need not exist."""
     return Path(path).expanduser().resolve()
 
 
@@ -102,7 +102,7 @@ def write(path: str, blocks: Sequence[Block]) -> None:
     Raises
     ------
     RunError
-        If a value cannot be written; the message has its field and element.
+        If a value cannot be written; the message names its field and element.
     """
     where = target(path)
     table = CellTable.of(blocks)

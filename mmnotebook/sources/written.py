@@ -29,8 +29,8 @@ class CellTable:
     Attributes
     ----------
     rows
-        For each element: its id, then its key, branch or model if a step chose one, then the fields
-        of its record, or its prediction and model, or its value.
+        One dict per element. It contains the id, then the key, branch or model if a step chose one,
+        then the fields of a record, or a prediction and its model, or any other value.
     dtypes
         The pandas dtypes, by name, of the fields that were read from a DataFrame.
     """
@@ -100,12 +100,12 @@ class CellTable:
         return made
 
     def frame(self, dtypes: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Return the rows as a frame with equal cells; None for a field that a row does not have.
+        """Return the rows as a DataFrame; None for a field that a row does not have.
 
         Parameters
         ----------
         dtypes
-            The dtypes by name; each is used if it can represent all cells.
+            The dtypes by field name. A dtype is used if it can represent all cells of the field.
         """
         names = dict.fromkeys(name for row in self.rows for name in row) or ["id"]
         return pd.DataFrame(
@@ -195,7 +195,7 @@ def _is_kept(value: Any, found: Any) -> bool:
 
 
 def _is_equal(made: pd.Series, values: Sequence[Any]) -> bool:
-    """Return whether a column has these values, with the same ones missing."""
+    """Return whether a Series has these values, and missing values at the same positions."""
     return all(
         one == other or (pd.isna(one) and (other is None or other != other))
         for one, other in zip(made.astype(object), values, strict=True)

@@ -42,7 +42,7 @@ ALL: tuple[Framework, ...] = (
     remote.FRAMEWORK,
     python.FRAMEWORK,
 )
-"""The first framework in this order that claims a target is used.
+"""The built-in frameworks. The first one that claims a target is used, so their order matters.
 
 An XGBClassifier is also a scikit-learn estimator, a Hugging Face model is also a torch module, a
 .keras file is a zip archive like a torch file, and the folder of a sentence encoder is also a
@@ -78,7 +78,7 @@ def every() -> Iterator[Framework]:
 
 
 def code_of(name: str) -> Any:
-    """Return the function that runs models of another package's framework; None for our own."""
+    """Return the `handler` of a framework of another package; None for a built-in framework."""
     if any(framework.name == name for framework in ALL):
         return None
     return by_name(name).handler
@@ -90,7 +90,7 @@ def by_name(name: str) -> Framework:
     Raises
     ------
     ModelError
-        If there is none; the error suggests the nearest name.
+        If no framework has this name; the error suggests the nearest name.
     """
     for framework in every():
         if framework.name == name:

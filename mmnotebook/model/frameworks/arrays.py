@@ -20,10 +20,10 @@ Array = np.ndarray[Any, Any]
 
 
 def stacked(batch: Sequence[Any], names: InputNames | None = None) -> Array | dict[str, Array]:
-    """Return a batch as one array with a row per example; records as an array per field.
+    """Return a batch as one array with a row per example, or records as a dict of arrays by field.
 
     For records, only the fields that are inputs of the model (`names`) are used. The arrays may
-    share memory with the batch: a caller that writes to them must copy them.
+    share memory with the batch: a caller must copy an array before writing to it.
     """
     column = by_name(batch, names)
     if isinstance(column, Records):
@@ -48,10 +48,10 @@ def _array(batch: Sequence[Any]) -> Array:
 
 
 def table(batch: Sequence[Any], names: Sequence[str] | None) -> Any:
-    """Return a batch as a DataFrame if names are known, else as a two-dimensional array.
+    """Return a batch as a DataFrame if column names are known, else as a two-dimensional array.
 
-    The names of records are known. A model that was fitted on named columns receives only these
-    columns, in its order.
+    For records, the names are those of the fields. A model that was fitted on named columns
+    receives only these columns, in the order of the fit.
     """
     known = input_names.of_columns(names)
     column = of_table(batch, known)
@@ -69,7 +69,7 @@ def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
     Raises
     ------
     ValueError
-        If there is no field for an input; the error suggests the nearest one.
+        If there is no field for an input; the error suggests the nearest field.
     """
     given = stacked(batch, InputNames(tuple(names)))
     if isinstance(given, dict):
@@ -83,7 +83,7 @@ def inputs(batch: Sequence[Any], names: Sequence[str]) -> dict[str, Array]:
 
 
 def own_memory(array: Array) -> Array:
-    """Return an array that shares no memory, since the model may keep it or write to it."""
+    """Return an array that owns its memory, since the model may keep it or write to it."""
     return np.ascontiguousarray(array) if array.flags.owndata else np.array(array, order="C")
 
 

@@ -17,12 +17,12 @@ _KEYED = {("apache_beam", "KeyedModelHandler"), ("apache_beam", "MaybeKeyedModel
 
 
 def claims(target: Any) -> bool:
-    """Return whether a target is a model handler or wraps one."""
+    """Return whether a target is a Beam ModelHandler, with or without an inner handler."""
     return is_a(target, {("apache_beam", "ModelHandler")})
 
 
 def store(name: str, target: Any, options: Options) -> ModelSpec:
-    """Return the spec of a handler, which contains a copy of the handler."""
+    """Return a spec that contains a copy of the handler."""
     if not claims(target):
         raise framework.not_mine(name, target, FRAMEWORK)
     kind = type(target).__name__
@@ -36,7 +36,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
     except Exception as error:
         raise framework.unpicklable(name, target, error) from error
     fingerprint = hashlib.blake2b(content, digest_size=16).hexdigest()
-    # A copy, so that later changes to the handler do not affect runs.
+    # Store a copy, so that later changes to the handler do not affect runs.
     return ModelSpec(
         name, "beam", "handler", kind, None, fingerprint, target=pickling.loads(content)
     )

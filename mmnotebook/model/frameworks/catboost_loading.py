@@ -15,7 +15,7 @@ def columns(model: Any) -> list[str] | None:
 
 
 def load(spec: ModelSpec) -> Any:
-    """Load the model of a spec from its file, as an object of the class that was saved."""
+    """Load the model of a spec from its file; detect its class if the spec contains none."""
     import catboost
 
     path, form = str(spec.path), Path(str(spec.path)).suffix[1:].lower()

@@ -141,8 +141,8 @@ def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     form = "pipeline" if options.extra.get("task") else "model"
     _check_pipeline(name, form, options)
     params = {"class": "AutoModel", **_given(options), "hub": target}
-    # The commit to which the name refers now. From now on, the model is loaded by this commit; a
-    # new commit is another model.
+    # Find the commit to which the name refers now. From now on, the model is loaded by this commit;
+    # a newer commit counts as another model.
     pinned = commit(target, params["revision"])
     params["revision"] = pinned or params["revision"]
     spec = ModelSpec(name, "huggingface", form, target, None, "", params=params)

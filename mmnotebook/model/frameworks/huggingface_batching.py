@@ -17,12 +17,12 @@ _OutputsApart = outputs_apart()
 def unpadded(pipeline: Any) -> Any:
     """Change a pipeline so that it batches only inputs of equal shapes, and return it.
 
-    transformers pads the inputs of a batch to the longest one. Padding appears as tokens in
-    outputs, is an input of models without a mask for it, and changes the positions of other tokens.
+    transformers pads the inputs of a batch to the longest one. Padding can appear as tokens in the
+    outputs, can change the positions of other tokens, and is read by models that have no mask.
     """
     kind = type(pipeline)
     if kind.get_iterator is not _outputs:
-        # A subclass: the pipeline keeps its __call__.
+        # Use a subclass, so that the pipeline keeps its __call__.
         own = {"get_iterator": _outputs, "__module__": kind.__module__}
         pipeline.__class__ = type(kind.__name__, (kind,), own)
     return pipeline
@@ -54,7 +54,7 @@ def _outputs(
 def _forward(
     pipeline: Any, parts: Sequence[Any], most: int, arguments: Mapping[str, Any]
 ) -> list[Any]:
-    """Return the output of the model for each part, in batches of up to `most` equal shapes."""
+    """Call the model in batches of up to `most` parts of equal shape; return an output per part."""
     alike: dict[Hashable, list[int]] = {}
     for place, part in enumerate(parts):
         shapes = _shapes(part)
@@ -64,7 +64,7 @@ def _forward(
         for start in range(0, len(places), most):
             some = places[start : start + most]
             batch = parts[some[0]] if len(some) == 1 else _joined([parts[i] for i in some])
-            # The code of transformers that splits the output for a batch.
+            # transformers itself splits the output for a batch here.
             ran = _OutputsApart([batch], pipeline.forward, arguments, len(some))
             for place, output in zip(some, ran, strict=True):
                 outputs[place] = output
@@ -72,7 +72,7 @@ def _forward(
 
 
 def _shapes(part: Any) -> tuple[Any, ...] | None:
-    """Return the shapes of a part, which must be equal in a batch; None to be alone in a batch."""
+    """Return the shapes that must be equal in a batch; None if a part needs its own batch."""
     if not isinstance(part, Mapping):
         return None
     tensors = {key: value for key, value in part.items() if isinstance(value, torch.Tensor)}
@@ -94,8 +94,8 @@ def _joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _shows_filling(pipeline: Any, postprocess_params: Mapping[str, Any]) -> bool:
     """Return whether an output depends on the lengths of other outputs of the batch.
 
-    Generated tokens are padded to the longest output of the batch; text without special tokens does
-    not show this.
+    Generated tokens are padded to the longest output of the batch. This padding is not visible in
+    text without special tokens.
     """
     if not may_generate(pipeline) or not pipeline.model.can_generate():
         return False

@@ -1,6 +1,6 @@
 """Beam ModelHandlers for Hugging Face pipelines and models.
 
-Beam's handlers for them cannot be imported, since they use TensorFlow classes that transformers
+Beam's handlers for Hugging Face cannot be imported: they use TensorFlow classes that transformers
 removed in version 5.
 """
 
@@ -66,9 +66,10 @@ class PipelineHandler(_Handler):
 
 
 class ModelHandler(_Handler):
-    """A handler that calls a model with tensors: as its first input, or with records by name.
+    """A handler that calls a model with a tensor as its first input, or with tensors by name.
 
-    The output is the only tensor of the model, or a record of its tensors.
+    Records are passed by name. The output is the only tensor that the model returns, or a record of
+    its tensors.
     """
 
     takes_columns = True
@@ -87,7 +88,7 @@ class ModelHandler(_Handler):
         call = getattr(model, self._spec.method or "__call__")
         arguments = dict(inference_args or {})
         if self._spec.method is None and "use_cache" in inspect.signature(model.forward).parameters:
-            arguments.setdefault("use_cache", False)  # the cache is not an output for an element
+            arguments.setdefault("use_cache", False)  # the cache is no output of an element
         with torch.no_grad():
             given = inputs.arranged(batch, self._spec, lambda part: self._given(part, model))
             if collated:

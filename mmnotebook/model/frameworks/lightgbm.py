@@ -44,7 +44,7 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
     if is_a(target, _LIKE_SKLEARN) and not target.__sklearn_is_fitted__():
         raise not_fitted(name, target)
     check_method(name, target, options.method)
-    # A pickle, since LightGBM's file format has no class labels and no arguments of predict.
+    # Store a pickle: LightGBM's file format has no class labels and no arguments of predict.
     path = storage.new_folder("model") / f"{name}.pkl"
     try:
         with storage.create_private(path) as file:

@@ -33,9 +33,9 @@ _TYPES = {
 class OnnxHandler(OnnxModelHandlerNumpy):
     """A handler that calls the graph with inputs converted to its number types.
 
-    It returns the only output of the graph or the one that `method` names, otherwise a record by
-    output name. A graph without a batch axis, or exported for exactly one example, is called once
-    per example.
+    It returns the output that `method` names, or the only output of the graph, or a record of all
+    outputs by name. A graph without a batch axis, or exported for exactly one example, is called
+    once per example.
     """
 
     takes_columns = True
@@ -87,7 +87,7 @@ class OnnxHandler(OnnxModelHandlerNumpy):
     def _run(
         self, model: Any, feeds: dict[str, Any], of_one: Mapping[str, bool] | None = None
     ) -> Any:
-        """Run the graph on an example or a batch; `of_one` are the outputs with a batch axis."""
+        """Run the graph; remove the batch axis of each output for which `of_one` is True."""
         names = self._wanted or [output.name for output in model.get_outputs()]
         made = dict(zip(names, model.run(names, feeds), strict=True))
         if of_one is not None:

@@ -45,7 +45,7 @@ def opened(path: str, device: str, kept: Mapping[str, Any]) -> Any:
 
 
 def parameter_bytes(session: Any) -> int | None:
-    """Return the size of the constants of a session; None without an ONNX model."""
+    """Return the size of the constants of a session in bytes; None if it cannot be determined."""
     import onnx
 
     made_from = source(session)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 _WORDS = {"FLOAT": 32, "DOUBLE": 64, "BOOL": 8}
-"""The number of bits of types whose names do not contain it; UINT4, for example, contains it."""
+"""The bits per value of the types whose names do not contain this number, unlike UINT4."""
 
 
 def parameter_bytes(model: Any) -> int | None:
@@ -46,7 +46,7 @@ def _of_nodes(nodes: Iterable[Any]) -> Iterator[_Part]:
 
 
 def _of_attribute(attribute: Any, plain: bool, constant: bool) -> Iterator[_Part]:
-    """Yield the tensors and graphs of an attribute; lists of numbers and texts if they are data."""
+    """Yield the sizes of the tensors in an attribute, and of numbers and texts if they are data."""
     for graph in _held(attribute, "g", "graphs"):
         yield from _of_graph(graph)
     yield from map(_of_tensor, _held(attribute, "t", "tensors"))

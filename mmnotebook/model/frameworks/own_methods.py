@@ -14,10 +14,10 @@ from mmnotebook.results.values import plain
 
 
 def given(batch: Sequence[Any], model: Any, device: Any, method: str | None) -> Any:
-    """Return the input for a batch, of forward or of the method that was passed to `register`.
+    """Return the input of forward, or of the registered method, for a batch.
 
-    It consists of tensors, as returned by `inputs.torch_batch`. Other methods than forward receive
-    texts and other objects as a list.
+    The input consists of tensors, as returned by `inputs.torch_batch`. Methods other than forward
+    receive texts and other objects as a list.
 
     Raises
     ------

@@ -13,7 +13,7 @@ ENDINGS = (".pkl", ".pickle", ".joblib")
 
 
 def load(name: str, path: Path) -> tuple[Any, str]:
-    """Load the object in a file; return it and the library that wrote it: "pickle" or "joblib"."""
+    """Return the object in a file, and the library that wrote the file: "pickle" or "joblib"."""
     try:
         if path.suffix.lower() != ".joblib":
             # joblib writes many .pkl files, which pickle cannot read.
@@ -26,7 +26,7 @@ def load(name: str, path: Path) -> tuple[Any, str]:
 
 
 def read(path: Path, form: str) -> Any:
-    """Load the object in a file; `form` is the library that wrote it."""
+    """Return the object in a file; `form` is the library that wrote the file."""
     if form == "joblib":
         import joblib
 

@@ -26,7 +26,7 @@ _FUNCTIONS = (
 
 
 def claims(target: Any) -> bool:
-    """Return whether a target has a `predict` method or is callable, but no function or class."""
+    """Return whether a target, except functions and classes, has `predict` or is callable."""
     if isinstance(target, (*_FUNCTIONS, Path)):
         return False
     return callable(getattr(target, "predict", None)) or callable(target)

@@ -37,7 +37,8 @@ def _store(name: str, target: Any, options: Options) -> ModelSpec:
             remedy="check the endpoint's id, project and location, that a model is deployed to "
             "it, and your credentials: gcloud auth application-default login",
         ) from error
-    # The models that are deployed now: with other models, the endpoint has another identity.
+    # The fingerprint contains the models that are deployed now: with other models, the endpoint has
+    # another identity.
     ids = sorted(str(getattr(model, "id", model)) for model in deployed)
     fingerprint = digest((endpoint, sorted(params.items()), ids))
     return ModelSpec(name, "vertex", "endpoint", endpoint, None, fingerprint, params=params)

@@ -102,8 +102,8 @@ def _stored(name: str, target: Any) -> ModelSpec:
 def _from_hub(name: str, target: str, options: Options) -> ModelSpec:
     kind = options.model_class or "SentenceTransformer"
     given = _load_args(options)
-    # The commit to which the name refers now. From now on, the model is loaded by this commit; a
-    # new commit is another model.
+    # Find the commit to which the name refers now. From now on, the model is loaded by this commit;
+    # a newer commit counts as another model.
     pinned = commit(target, given.get("revision"))
     spec = ModelSpec(name, "sentence_transformers", "hub", target, None, "")
     spec = replace(spec, params={"class": kind, "load_args": given | _at(pinned), "hub": target})

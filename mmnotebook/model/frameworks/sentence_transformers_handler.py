@@ -50,7 +50,7 @@ class EncoderHandler(ModelHandler[Any, Any, Any]):
 
 
 def _pair(example: Any) -> Any:
-    """Return a pair of texts as a tuple: a cross-encoder would take two lists for one pair."""
+    """Return a pair of texts as a list; raise TypeError for any other example."""
     if isinstance(example, (str, bytes, Mapping)) or len(example) != 2:
         raise TypeError(
             f"a cross-encoder takes pairs of strings; the example is {shown(example)}; "

@@ -45,7 +45,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def handler(spec: ModelSpec) -> Any:
-    """Return Beam's scikit-learn handler, which also accepts records here."""
+    """Return a handler based on Beam's scikit-learn handler, which also accepts records."""
     from mmnotebook.model.frameworks.sklearn_handler import SklearnHandler
 
     return SklearnHandler(spec)

@@ -14,7 +14,7 @@ from mmnotebook.results.values import plain
 
 
 def of(batch: Sequence[Any], names: Sequence[str] | None, count: int) -> Any:
-    """Return a batch as a table with the `count` features of a model, with its names if any.
+    """Return a batch as a table with `count` columns; column names are `names`, if known.
 
     Raises
     ------

@@ -115,7 +115,7 @@ def _tried(spec: ModelSpec, options: Options, origin: Path) -> ModelSpec:
 
 
 def _names(model: Any, call: Any) -> InputNames | None:
-    """Return the input names of a signature, a functional model, or a model of a dict of inputs."""
+    """Return the input names of a signature, functional model, or model that takes a dict."""
     _, wanted = getattr(call, "structured_input_signature", None) or ((), {})
     if wanted:
         return InputNames(tuple(wanted))

@@ -24,7 +24,7 @@ _ENDINGS = (".pt", ".pth", ".bin", ".ckpt", exported.ENDING)
 
 
 def claims(target: Any) -> bool:
-    """Return whether a target is a module, an exported program, or a file with their extensions."""
+    """Return whether a target is a module, an exported program, or a file that may contain one."""
     if isinstance(target, Path):
         return target.suffix.lower() in _ENDINGS or zipfile.is_zipfile(target)
     return is_a(target, {("torch", "Module"), exported.CLASS})
@@ -49,7 +49,7 @@ def store(name: str, target: Any, options: Options) -> ModelSpec:
 
 
 def handler(spec: ModelSpec) -> Any:
-    """Return Beam's torch handler with the inference function of this module."""
+    """Return a handler based on Beam's torch handler."""
     from mmnotebook.model.frameworks.torch_handler import TorchHandler
 
     return TorchHandler(spec)
@@ -92,7 +92,7 @@ def _named(spec: ModelSpec, module: Any, options: Options) -> ModelSpec:
 
 
 def _check_places(name: str, call: Any) -> None:
-    """Raise ModelError for several inputs if some are positional-only: they are passed by name."""
+    """Raise ModelError if one of several inputs is positional-only: inputs are passed by name."""
     try:
         given = inspect.signature(getattr(call, "forward", call)).parameters.values()
     except (TypeError, ValueError):  # some compiled modules have no signature
@@ -115,7 +115,7 @@ def _from_file(name: str, path: Path, options: Options) -> ModelSpec:
         framework.check_method(name, module, options.method)
         spec = framework.of_file(name, "torch", "state_dict", path)
         spec = _named(spec, module, options)
-        # Copies, so that they always create the same module.
+        # Copy the class and its arguments, so that they always create the same module.
         made = pickling.loads(pickling.dumps((options.model_class, params)))
         return replace(spec, target=made[0], params=made[1])
     if options.model_params:

@@ -17,7 +17,8 @@ from mmnotebook.model.frameworks import exported, own_methods, torch_types
 class TorchHandler(PytorchModelHandlerTensor):
     """A handler that loads the registered model, on the CPU if there is no GPU.
 
-    Beam also falls back to the CPU, but logs this with the root logger, to which it adds a handler.
+    Beam's handler also falls back to the CPU, but logs this with the root logger, and thereby adds
+    a log handler to the root logger.
     """
 
     takes_columns = True
@@ -47,7 +48,7 @@ class TorchHandler(PytorchModelHandlerTensor):
             return model
         form, path = self._own
         if form == "exported":
-            # A program was exported in training or evaluation mode, which cannot be changed.
+            # The export fixed the mode of the program: training or evaluation.
             model = exported.load(path).to(self._device)
             return model.requires_grad_(False)
         # Only private files of mmnotebook have this form; files of users are loaded weights_only.

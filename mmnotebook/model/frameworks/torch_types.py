@@ -1,8 +1,9 @@
 """Integers and booleans as inputs of a torch module: unchanged, or in its floating-point dtype.
 
-The dtypes that a module accepts cannot be read from its layers: it may use integers as ids, check
-`x.dtype`, or multiply them by weights. It is first called with integers and booleans unchanged. If
-this call raises an error about types, it is called with values in its floating-point dtype.
+The dtypes that a module accepts cannot be read from its layers: the module may use integers as ids,
+check `x.dtype`, or multiply integers by weights. The module is first called with integers and
+booleans unchanged. If this call raises an error about types, the module is called again with values
+in its floating-point dtype.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def float_type(model: Any) -> torch.dtype:
 def _found(
     call: Callable[[Any], Any], given: Any, paths: list[Path], dtype: torch.dtype
 ) -> tuple[Any, Chosen]:
-    """Call a module with as few converted inputs as possible; return its output and them."""
-    # A failed call may have changed its inputs.
+    """Return the output of a module, and the paths of the few inputs that had to be converted."""
+    # Pass a copy in each call: a failed call may have changed its inputs.
     try:
         return call(_copied(given)), frozenset()
     except Exception as error:
@@ -88,7 +89,7 @@ def _found(
 
 
 def _choices(paths: list[Path]) -> Iterator[Chosen]:
-    """Yield sets of inputs, small sets first; of many inputs only one, all but one, and all."""
+    """Yield sets of inputs, small sets first; for many inputs, only sets of 1, n - 1 and n."""
     count = len(paths)
     sizes = range(1, count + 1) if count <= _MOST else (1, count - 1, count)
     for size in sizes:
@@ -106,7 +107,7 @@ def _cast(given: Any, chosen: Chosen, dtype: torch.dtype, path: Path = ()) -> An
 
 
 def _exactly(whole: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Convert integers to a floating-point dtype; raise an error if one would change."""
+    """Convert integers to a floating-point dtype; raise an error if a value would change."""
     made = whole.to(dtype)
     if whole.dtype == torch.bool:
         return made

@@ -1,4 +1,4 @@
-"""XGBoost: a live Booster or XGBModel, or a .ubj or .json file with a saved one."""
+"""XGBoost: a live Booster or XGBModel, or a .ubj or .json file with a saved model."""
 
 from __future__ import annotations
 

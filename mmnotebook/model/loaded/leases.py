@@ -38,17 +38,17 @@ class LoadedModel:
 
     @property
     def total_bytes(self) -> int:
-        """The size of its parameters on all devices; if unknown, its memory in this process."""
+        """The size of the model's parameters on all devices, or else its memory in this process."""
         known = self.weight.parameter_bytes
         return self.host_bytes if known is None else known
 
 
 class Leases:
-    """The models of one process: at most `budget` bytes, unless more are in use.
+    """The loaded models of one process: at most `budget` bytes, unless models in use need more.
 
     A lease ends when its holder is garbage-collected. `end` can therefore be called at any time in
-    any thread, even in a thread that holds the lock, so it never waits. It only records the end.
-    The thread that holds the lock processes it, at the latest when it releases the lock.
+    any thread, even in a thread that holds the lock, so it never waits. It records the end of the
+    lease. If another call holds the lock, that call processes the record when it releases the lock.
     """
 
     def __init__(self, budget: int) -> None:
@@ -120,14 +120,14 @@ class Leases:
             self._loading_changed.notify_all()
 
     def end(self, entry: LoadedModel) -> None:
-        """End a lease, without waiting, so that finalizers can call this."""
+        """End a lease, without waiting, so that finalizers can call this method."""
         self._ended.append(entry)
         self._settle()
 
     def remove(
         self, chosen: Callable[[LoadedModel], bool]
     ) -> tuple[list[LoadedModel], list[LoadedModel]]:
-        """Remove models.
+        """Remove the chosen models that are not in use; mark the chosen models in use for removal.
 
         Returns
         -------
@@ -165,7 +165,7 @@ class Leases:
             self._settle()
 
     def _settle(self) -> None:
-        # If another thread holds the lock, it calls this method after releasing the lock.
+        # If another thread holds the lock, that thread calls this method after releasing the lock.
         while self._ended and self._lock.acquire(blocking=False):
             try:
                 while self._ended:

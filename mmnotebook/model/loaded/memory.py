@@ -15,7 +15,7 @@ def rss_bytes() -> int:
 
 
 def own_bytes() -> int:
-    """Return the memory of this process alone (USS), or else `rss_bytes`, which is faster."""
+    """Return the memory of this process alone (USS), or `rss_bytes` if USS is not available."""
     try:
         return int(psutil.Process().memory_full_info().uss)
     except (psutil.Error, AttributeError):
@@ -32,7 +32,7 @@ def release_freed() -> None:
     cuda = sys.modules.get("torch.cuda")
     if cuda is not None and cuda.is_initialized():
         cuda.empty_cache()
-    # Only glibc has it.
+    # Only glibc has this function.
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

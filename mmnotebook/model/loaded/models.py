@@ -43,7 +43,7 @@ class Lease:
     seconds
         The time that loading took; None for a model that was already loaded.
     weight
-        The size of its parameters.
+        The size of the parameters of the model.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class LoadedModels:
         Raises
         ------
         MMError
-            If it is set to anything else.
+            If the new value is not a size.
         """
         return self._own().budget
 
@@ -110,7 +110,7 @@ class LoadedModels:
         self._send_removed()
 
     def get(self, key: str, name: str, load: Callable[[], Any]) -> Lease:
-        """Return a model, and load it if necessary.
+        """Return a lease of a model; load the model if necessary.
 
         Parameters
         ----------
@@ -118,10 +118,10 @@ class LoadedModels:
             The identity of the model: its content, its device, and the settings of its handler.
             Names with equal keys share one model.
         name
-            The name under which it is shown and can be unloaded.
+            The name under which the model is displayed and can be unloaded.
         load
-            Loads the model. If two threads request one key, the model is loaded once. Exceptions of
-            this function are raised here.
+            A function that loads the model. If two threads request one key, it is called once. Its
+            exceptions are raised here.
         """
         leases = self._own()
         entry, is_loaded = leases.take(key, name)
@@ -133,7 +133,7 @@ class LoadedModels:
         return lease
 
     def get_loaded(self, key: str) -> Lease | None:
-        """Return a model if it is already loaded, else None."""
+        """Return a lease of a model if the model is already loaded, else None."""
         leases = self._own()
         entry = leases.take_loaded(key)
         return None if entry is None else Lease(self, leases, entry, None)
@@ -141,7 +141,7 @@ class LoadedModels:
     def unload(self, name: str | None = None) -> Unloaded:
         """Unload the models that are loaded in this process.
 
-        Their memory is returned to the system. A run that needs them loads them again. A model that
+        The memory is returned to the system. A run that needs a model loads it again. A model that
         a run is using is unloaded when the run ends.
 
         Parameters
@@ -186,12 +186,12 @@ class LoadedModels:
         return Unloaded(_names(gone), size, freed, _names(later), name, None not in known)
 
     def forget(self, key: str) -> None:
-        """Remove a model, loaded or not, as soon as it is not in use."""
+        """Remove a model that is loaded or being loaded, as soon as it is not in use."""
         self._own().remove(lambda entry: entry.key == key)
         self._send_removed()
 
     def replace(self, name: str, key: str | None, others: Collection[str]) -> None:
-        """Remove the previous model of a name, loaded or not, as soon as it is not in use.
+        """Remove the previous model of a name, as soon as it is not in use.
 
         Parameters
         ----------
@@ -294,7 +294,7 @@ def _names(entries: list[LoadedModel]) -> tuple[str, ...]:
 
 
 def _host_bytes(weight: Weight, name: str, before: int) -> tuple[int, bool]:
-    """Return the memory that a model uses in this process, and whether it is the file size."""
+    """Return the memory of a model in this process, and whether this is the size of its file."""
     if weight.parameter_bytes is not None:
         return weight.parameter_bytes - (weight.device_bytes or 0), False
     grown = memory.rss_bytes() - before

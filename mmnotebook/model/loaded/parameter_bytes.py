@@ -19,9 +19,9 @@ class Weight:
     Attributes
     ----------
     parameter_bytes
-        The size of all its tensors or arrays, on any device, in bytes.
+        The size of all tensors or arrays of the model, on any device, in bytes.
     device_bytes
-        The size of those on an accelerator; None if there are none.
+        The size of the tensors on an accelerator; None if there are none.
     """
 
     parameter_bytes: int | None
@@ -78,7 +78,7 @@ def _plain_attributes(module: Any) -> list[Any]:
 
 
 def _dense_parts(tensor: Any) -> list[Any]:
-    """Return the tensors with the numbers of a tensor: itself, or the parts of a sparse one."""
+    """Return the tensors that store a tensor: the tensor itself, or the parts of a sparse one."""
     layout = str(tensor.layout)
     if layout == "torch.sparse_coo":
         return sparse_parts(tensor)
@@ -141,7 +141,7 @@ class _Scale(pickle.Pickler):
 
     def _take_array(self, array: Any) -> bool:
         if not array.dtype.hasobject:
-            # Keep it alive: otherwise another array could reuse its memory and not be counted.
+            # Keep the array alive: otherwise another array could reuse its memory uncounted.
             self._kept.append(array)
             self.arrays.append(_byte_bounds(array))
         return not array.dtype.hasobject
@@ -164,7 +164,7 @@ class _Scale(pickle.Pickler):
         return bool(self.arrays or self.tensors or self.outside)
 
     def weight(self) -> Weight:
-        """Return the size of all values; unknown if that of a part is unknown."""
+        """Return the total size; `parameter_bytes` is None if the size of a part is unknown."""
         tensors = _weigh_tensors(self.tensors)
         known = [size for size in self.outside.values() if size is not None]
         if len(known) < len(self.outside):

@@ -16,7 +16,7 @@ _EVENTS = frozenset(
 
 @dataclass
 class Watch:
-    """The observations of a block.
+    """The observations inside a `watching` block.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Watch:
 
 @contextmanager
 def watching() -> Iterator[Watch]:
-    """Observe the code inside this block, without affecting it."""
+    """Record whether any code connects a socket while this block runs."""
     watch = Watch()
 
     def notice(event: str, arguments: tuple[Any, ...]) -> None:

@@ -39,9 +39,9 @@ def matches(pattern: str) -> list[Path]:
 def models(
     graph: Graph, registered: Mapping[str, ModelSpec]
 ) -> tuple[dict[str, ModelSpec], dict[str, str]]:
-    """Return, for each node with `watch=`, the model of the newest file and a message.
+    """Return two dicts by node with `watch=`: the model of the newest file, and a message.
 
-    If no file matches, the registered model is used.
+    A node for which no file matches is not in the first dict, and uses its registered model.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def check_watch(node: Node) -> None:
     Raises
     ------
     ModelError
-        If no file matches. For other file systems, Beam checks this.
+        If no file matches. For patterns with "://", Beam performs this check.
     """
     pattern = node["watch"]
     if "://" not in pattern and not matches(pattern):

@@ -305,7 +305,7 @@ def _existing(name: str, path: Path) -> Path:
 
 
 def _in_batches(spec: ModelSpec, batch: int | None) -> ModelSpec:
-    """Return the spec with a batch size; raise ModelError if the model accepts only another."""
+    """Return the spec with a batch size; raise ModelError if the model needs another size."""
     only = spec.batch_size
     if only is not None and batch not in (None, only):
         raise ModelError(
