@@ -27,7 +27,7 @@ _LISTED = 16
 
 
 def listed(names: Iterable[str]) -> str:
-    """Join names for a message, at most the first sixteen; "none" for no name."""
+    """Join at most sixteen names, sorted; return "none" if there are no names."""
     every = sorted(set(names))
     more = ", …" if len(every) > _LISTED else ""
     return ", ".join(every[:_LISTED]) + more or "none"
@@ -100,9 +100,10 @@ class Log:
         remedy: str | None = None,
         unbound: bool = False,
     ) -> None:
-        """Log a problem of `node`, with the candidate that is most similar to `name` or its text.
+        """Log a problem of `node`, with the candidate that is most similar to `name`.
 
-        `unbound` is true if the name is undefined.
+        If `name` is None, the text of the node is compared. `unbound` is true if the name is
+        undefined.
         """
         line, column = self.place(node)
         found = self.found(node)
@@ -163,7 +164,7 @@ class Log:
 
 
 def _continued(source: str) -> str:
-    """Continue lines that begin with `|`, without a change to any position.
+    """Join lines that begin with `|` to the line before, without changing any position.
 
     A backslash at the end of the line before replaces the comment of that line.
     """

@@ -40,7 +40,7 @@ class NotationReader:
         self._words = Words(names, log, self._draft.lines, self._nodes)
 
     def read(self, tree: ast.Module) -> Graph:
-        """Return the graph of a syntax tree, which is incomplete if the log has problems."""
+        """Convert a syntax tree to a graph; the graph is incomplete if the log has problems."""
         lines = [self._line_parts(statement) for statement in tree.body]
         for target, _ in lines:
             if target is not None:
@@ -177,7 +177,7 @@ class NotationReader:
         return together(members, "join")
 
     def _peeled(self, node: ast.expr) -> tuple[ast.expr, ast.expr | None]:
-        """Return the part of a term before its `[…]` or `.drop(…)`, and the term if it has one."""
+        """Return a term without its `[…]` or `.drop(…)`, and the whole term if it has either."""
         inner, depth = node, 0
         while (within := selected_of(inner)) is not None:
             inner, depth = within, depth + 1

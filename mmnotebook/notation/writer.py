@@ -24,7 +24,7 @@ def to_text(graph: Graph) -> str:
     Parameters
     ----------
     graph
-        The graph. A missing input is written `...`, which `mm.Builder` reads and `parse` does not.
+        The graph. A missing input is written `...`, which `mm.Builder` accepts but `parse` rejects.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def _step(layout: Layout, node: Node) -> str:
 
 
 def _fed_by(layout: Layout, node: Node, parts: list[str]) -> Input | None:
-    """Return the input from which the line continues; add the steps between to `parts`."""
+    """Return the input that is next to the left on the line; add the text between to `parts`."""
     if node.name in layout.fork_into:
         return Input(layout.fork_into[node.name], None, node.inputs[0].select)
     if node.name in layout.list_into:

@@ -18,7 +18,8 @@ def table(nodes: Sequence[Node], elements: Callable[[str], Elements]) -> pd.Data
     Parameters
     ----------
     nodes
-        The nodes of the graph, in order; nodes without branches or a choice of models are ignored.
+        The nodes of the graph, in order; nodes that have no branches and do not choose
+        a model are ignored.
     elements
         Returns the stored elements of a node.
 

@@ -1,4 +1,4 @@
-"""Model loads: the forecast for every `max_models`, from the keys alone."""
+"""A forecast of the number of model loads for every `max_models`, from the keys alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def window_rows(batches: Iterable[int]) -> int:
     """Return the number of elements per window, from the batch size of each model.
 
     Elements of a window are grouped by model. A window has many batches of each model, so that the
-    last one, which is not full, has little effect.
+    last batch of a model, which may not be full, has little effect.
     """
     return max(1, min(BATCHES * sum(batches), _MOST))
 
@@ -52,7 +52,7 @@ def uses(models: Sequence[str], rows: int) -> list[str]:
 
 
 def loads(used: Iterable[Hashable], max_models: int) -> int:
-    """Count the model loads if the `max_models` models used last stay loaded.
+    """Count the model loads if the `max_models` most recently used models stay loaded.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def grouped(keys: Sequence[str], models: Sequence[str]) -> tuple[list[str], list
 def model_of(
     mapping: Mapping[Any, str] | Sequence[tuple[tuple[str, ...], str]],
 ) -> dict[str, str]:
-    """Map each key to a model, from a dict by key or tuple of keys, or a node's `models`."""
+    """Return the model of each key, from a dict of key or tuple of keys, or a node's `models`."""
     pairs = mapping.items() if isinstance(mapping, Mapping) else mapping
     each = ((keys if isinstance(keys, tuple) else (keys,), name) for keys, name in pairs)
     return {str(key): name for keys, name in each for key in keys}
@@ -235,8 +235,8 @@ def forecast(
     Parameters
     ----------
     r_or_keys
-        A sequence of keys, or a `Result` with a keyed step: then the keys in arrival order, the
-        batches and the load times of that run are used.
+        A sequence of keys, or a `Result` with a keyed step. For a `Result`, the forecast uses the
+        keys in arrival order, the batches and the load times of that run.
     node
         For a result: the keyed node; not needed if there is only one.
     models

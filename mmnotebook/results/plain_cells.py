@@ -118,7 +118,7 @@ def compared(sign: str, one: Any, other: Any, names: Sequence[str]) -> Any:
     Parameters
     ----------
     names
-        The names of the two in errors.
+        The names of the two operands in error messages.
     """
     for this, that in ((one, other), (other, one)):
         if that is None and isinstance(this, pd.Series) and sign in _EQUAL:

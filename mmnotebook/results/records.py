@@ -19,8 +19,9 @@ class Elements(Protocol):
     origins
         The id of the source element that each element is derived from: "p" for the child "p/0".
     keys
-        For each element, the choice of the last split, switch, cascade or keyed step before: its
-        branch, the model of the cascade that predicted, or its key. None without such a step.
+        For each element, the outcome of the last split, switch, cascade or keyed step up to the
+        node: the branch, the model of the cascade that predicted, or the key. None without such a
+        step.
     """
 
     ids: list[str]

@@ -32,7 +32,7 @@ class Result:
     limit
         The number of elements used from each source; None for all.
     why
-        By node, why it was computed, or that it was read from the cache.
+        For each node, the reason why it was computed, or a note that it was read from the cache.
     machine
         Memory of the machine when the run began: `free_bytes` and `total_bytes`.
     measures
@@ -228,7 +228,7 @@ class Result:
         return frames.joined({name: self.rows(name) for name in members}, self._order)
 
     def _members(self, name: str) -> tuple[str, ...] | None:
-        """Return the nodes of a group; None if the name is not a group's."""
+        """Return the nodes of a group; None if no group has this name."""
         return next((group.members for group in self.graph.groups if group.name == name), None)
 
     def _check_ran(self, node: str) -> None:
@@ -263,7 +263,7 @@ class Result:
         return [*self.measures, *(group.name for group in self.graph.groups if group.name in self)]
 
     def _sources(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the sources that ran and that one of the nodes depends on."""
+        """Return the sources that ran and that any of these nodes depends on."""
         upstream = {node.name for name in names for node in self.graph.upto(name)}
         return tuple(
             node.name

@@ -8,7 +8,7 @@ from mmnotebook.graph.graph import Graph, Input, Node
 
 
 def makers(graph: Graph, node: Node) -> Iterator[Input]:
-    """Yield the outputs in which the input values of a node were created.
+    """Yield the outputs of the steps that create the input values of a node.
 
     Steps that pass values on unchanged, such as filters, are skipped.
 

@@ -1,4 +1,4 @@
-"""Find the step kinds: in the modules of `steps.kinds`, and in other installed packages."""
+"""The lookup of step kinds in the modules of `steps.kinds` and in other installed packages."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 from mmnotebook.graph.names import is_a
 
 Shape = Mapping[str, Any] | None
-"""The fields of a value, each with its shape; {} for a value that is no record, None if unknown."""
+"""The fields of a value, each with its shape; {} for a value without fields, None if unknown."""
 
 MOST = 100_000
 """The maximum number of values that are inspected; the shape of more values is unknown."""

@@ -23,7 +23,7 @@ State = Literal["ok", "missing", "note"]
 _PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 _LOW_MEMORY = 2 << 30
 _LOW_DISK = 2 << 30
-# Distribution, its purpose, the extra that installs it; None for what every run needs.
+# Distribution, its purpose, and the extra that installs it; None if every run needs it.
 _PACKAGES: tuple[tuple[str, str, str | None], ...] = (
     ("apache-beam", "runs the pipelines", None),
     ("torch", "torch models", None),
@@ -58,7 +58,7 @@ class Check:
     what
         What was checked.
     state
-        "ok", "missing", or "note" if it works, but not as well as it could.
+        "ok"; "missing"; or "note" for something that works, but could be improved.
     found
         The version or the number that was found.
     purpose
