@@ -117,7 +117,7 @@ def refused(
     node
         A name that was not found; the error suggests the nearest known name.
     remedy
-        How to fix it.
+        How to fix the problem.
     known
         The known names.
     allowed

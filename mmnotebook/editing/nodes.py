@@ -28,7 +28,7 @@ def add(document: Document, command: Command) -> Edit:
 
 
 def _continued(document: Document, start: End | None, name: str) -> Document:
-    """Connect an output to the new node, if that is possible."""
+    """Connect an output to the new node, if the connection is possible."""
     if start is None or wire_rules.refusal(document.graph, *start, name) is not None:
         return document
     return document.wired(wire_rules.connected(document.graph, Input(*start), name))

@@ -86,7 +86,7 @@ def _circle(graph: Graph, source: str, target: str) -> list[str]:
 
 
 def gather_of(graph: Graph, node: Node, inputs: Sequence[Input]) -> Gather | None:
-    """Return how a node combines its inputs after one is added.
+    """Return how a node combines its inputs after an input is added.
 
     The second input decides. Outputs after different branches of one routing step become a union,
     because no element is in two branches; other outputs are joined. Later inputs change nothing.
@@ -139,7 +139,7 @@ def _cut(node: Node, gone: Collection[Wire]) -> Node:
 
 
 def gather_left(node: Node, kept: Sequence[Input]) -> Gather | None:
-    """Return how a node combines its inputs after some are removed."""
+    """Return how a node combines its inputs after some inputs are removed."""
     if len(kept) > 1:
         return node.gather
     return "join" if kept and KINDS[node.kind].inputs == "join" else None

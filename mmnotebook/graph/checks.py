@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _DIGITS = 13
-_NEAR = 2e-3  # the largest relative error of a rounded fraction
+_NEAR = 2e-3  # the maximum relative error of a rounded fraction
 
 
 def is_name(value: Any) -> bool:
@@ -66,8 +66,8 @@ def is_weights(value: Any) -> bool:
 def fractions(value: Any) -> dict[str, str] | None:
     """Divide weights by their sum, so that they add up to 1, and return them as text.
 
-    The result maps each branch to its fraction, which has as few digits as possible. It is None if
-    the weights are invalid for another reason.
+    The result maps each branch to its fraction. Each fraction has as few digits as possible. The
+    result is None if the weights are invalid for another reason.
     """
     try:
         parts = {name: float(part) for name, part in value if is_name(name)}
@@ -154,7 +154,8 @@ def once_each(pairs: Any) -> Any:
 
     A value that is not such a mapping is returned unchanged.
 
-    An example in Beam's documentation has a duplicate key, although Beam raises an error for it.
+    An example in Beam's documentation has a duplicate key, although Beam itself raises an error for
+    duplicate keys.
     """
     try:
         return tuple((tuple(dict.fromkeys(group)), name) for group, name in pairs)

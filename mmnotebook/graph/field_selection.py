@@ -70,7 +70,7 @@ def of_data(data: Any) -> Select:
 
 
 def text_of(value: Any) -> str:
-    """Return the value if it is a string; raise TypeError if not."""
+    """Return the value if it is a string; otherwise raise TypeError."""
     if not isinstance(value, str):
         raise TypeError(f"expected a string, not {value!r}")
     return value

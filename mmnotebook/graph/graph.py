@@ -92,8 +92,8 @@ class Node:
     inputs
         Its inputs; () for a source.
     gather
-        How several inputs are combined: "join" joins the outputs for one element into a dict by
-        node name or label, "union" passes each element separately; None for a single input.
+        How several inputs are combined. "join" combines the outputs for one element into a dict, by
+        node name or label. "union" passes each element separately. None for a single input.
 
     See Also
     --------
@@ -161,7 +161,7 @@ class Node:
         return cls(name, kind, tuple(params.items()), wires, gather)
 
     def __getitem__(self, param: str) -> Any:
-        """Return the value of a parameter, or its default if it was not given.
+        """Return the value of a parameter; the default value if the parameter was not given.
 
         Raises
         ------
@@ -225,7 +225,7 @@ class Group:
     members
         The names of its nodes.
     gather
-        How a step that follows the group combines their outputs: "join" or "union"; see `Node`.
+        How a step after the group combines the outputs of the nodes: "join" or "union"; see `Node`.
 
     See Also
     --------
@@ -247,9 +247,8 @@ class Group:
 class Graph:
     """An immutable pipeline: its nodes and named groups of nodes.
 
-    Two graphs are equal if they have the same nodes and groups, in any order. The
-    comparison ignores `bindings` and `pipelines`, and the text and the JSON of a graph do not
-    contain them.
+    Two graphs are equal if they have the same nodes and groups, in any order. `bindings` and
+    `pipelines` are not compared, and the text and the JSON of a graph do not contain them.
 
     Attributes
     ----------

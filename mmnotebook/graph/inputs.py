@@ -19,7 +19,7 @@ class InputNames:
     truth
         Inputs that are used only in training, such as labels.
     open
-        Whether the model accepts fields with any other name too, as ``**kwargs`` does.
+        Whether the model also accepts fields with any other name, as ``**kwargs`` does.
     always
         Whether several selected fields are always passed by name, like the columns of a table.
     """
@@ -47,7 +47,7 @@ class InputNames:
 
         The fields are passed by name if `always` is true, if the model has several required inputs,
         or if a field is in `truth`. If not, they are passed by name only if the model has several
-        inputs or is `open`, and a field has the name of one of the inputs.
+        inputs or is `open`, and at least one field has the name of an input.
         """
         if self.always or len(self.needed) > 1 or any(name in self.truth for name in fields):
             return True

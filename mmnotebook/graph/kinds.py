@@ -46,7 +46,7 @@ class Param:
         What a name in the value refers to: data, a function or a model. None if the value contains
         no name.
     form
-        What its value is, and how the notation writes it: a plain "value"; a "number", always
+        The form of the value in the notation: a plain "value"; a "number", always
         with a decimal point; a "field" of the source, which is then kept with the elements; the
         "branches" of a routing step; or a "mapping" of keys to names.
     keyword
@@ -78,30 +78,30 @@ class StepKind:
     name
         Its name in a `Node` and in the notation.
     family
-        The group of kinds that it belongs to. Steps of the family "model" output predictions;
+        The family of the step kind. Steps of the family "model" output predictions;
         steps of the family "routing" pass each input unchanged to one of several branches.
     summary
-        What it does, in one line.
+        What a step of this kind does, in one line.
     params
-        Its parameters, in the order in which they are written.
+        The parameters, in the order in which the notation writes them.
     lowering
-        How it becomes Beam transforms: a `mmnotebook.beam.lowering.step.Lowering`, as
-        "module:name", so that it is imported when a graph runs. "" for a source, whose data is
-        read by the layer of the sources.
+        How a step becomes Beam transforms: a `mmnotebook.beam.lowering.step.Lowering`, written as
+        "module:name", so that the module is imported only when a graph runs. "" for a source: the
+        layer `sources` reads its data.
     lean
-        A second lowering for runs in this process, with the same results and fewer transforms;
-        None uses `lowering` there too.
+        A second lowering for runs in this process, with the same results and fewer transforms. If
+        None, these runs also use `lowering`.
     inputs
-        "none" for a source, "any" for one input or several, "join" for a step that combines
+        "none" for a source; "any" for one input or several inputs; "join" for a step that combines
         several outputs for one element.
     arms
-        The parameter that names its branches; None for a step with a single output.
+        The parameter with the names of the branches; None for a kind with a single output.
     ends
-        Whether no step may follow it.
+        Whether a step of this kind must be the last step.
     unnamed
         Optional parameters that may be written as positional arguments.
     passes_on
-        Whether each of its outputs is one of its inputs, unchanged.
+        Whether each output of a step is one of the inputs of the step, unchanged.
     outputs
         The number of outputs per element. With "any number", the outputs are children of the
         element, and each child has a new id.
@@ -155,7 +155,7 @@ class StepKind:
     templates: tuple[Template, ...] = ()
 
     def param(self, name: str) -> Param | None:
-        """Return the parameter with this name, None if there is none."""
+        """Return the parameter with this name; None if there is no such parameter."""
         return next((param for param in self.params if param.name == name), None)
 
     @property
@@ -170,12 +170,12 @@ class StepKind:
 
     @property
     def reads_files(self) -> bool:
-        """Whether it is a source that reads files, not data of the notebook."""
+        """Whether a step of this kind is a source that reads files, not data of the notebook."""
         return self.family == "source" and self.param("path") is not None
 
     @property
     def weighed(self) -> bool:
-        """Whether each of its branches has a weight."""
+        """Whether each branch of a step has a weight."""
         param = self.param(self.arms) if self.arms else None
         return param is not None and param.meant is not None
 
@@ -198,8 +198,8 @@ class StepKinds(Mapping[str, StepKind]):
     own
         Returns the kinds of this package.
     others
-        Returns the kinds of other installed packages. It is called for a name that is not a kind of
-        this package, and when all kinds are listed.
+        Returns the kinds of other installed packages. This function is called if a name is not a
+        kind of this package, and if all kinds are listed.
     """
 
     def __init__(

@@ -37,8 +37,8 @@ class ModelSpec:
     batch_size
         Elements per call of the model; None for the default of the handler.
     default_batch
-        Whether the batch size is the default. A remote model is then called with one element at a
-        time.
+        Whether the batch size is the default. In this case, a remote model is called with one
+        element at a time.
     device
         "CPU" or "GPU".
     output
@@ -62,7 +62,7 @@ class ModelSpec:
     timeout
         Time limit of one call, in seconds; None for no limit.
     batched
-        Whether a call takes a batch; otherwise it takes one element, unchanged.
+        Whether the model is called with a batch; if not, it is called with one element, unchanged.
     batch_axis
         The batch axis of the input.
     output_batch_axis
@@ -72,15 +72,15 @@ class ModelSpec:
         A function of the list of preprocessed elements that returns the input of the model, or
         None.
     reset
-        The method, or function of the model, that restores its initial state.
+        The method of the model, or the function of the model, that restores the initial state.
     remote
         Whether the model is remote; None if the first call detects this.
     version
-        The version of its predictions, declared by the user, or None.
+        The version of the model's predictions, which the user declares; or None.
     cache
-        "element" if each prediction is cached by its element, None for the default.
+        "element" if the prediction for each element is cached separately; None for the default.
     input_names
-        The input names of the model, according to its framework; None if it has no names.
+        The input names of the model, as its framework reports them; None if there are no names.
     replaces
         The `origin` of the model that had this name before; None if there was no such model.
     files
@@ -211,9 +211,9 @@ class Registry(Mapping[str, ModelSpec]):
         return name in self._specs
 
     def add(self, spec: ModelSpec) -> ModelSpec | None:
-        """Add a model, or replace the one of the same name.
+        """Add a model, or replace the model of the same name.
 
-        `mmnotebook.register` creates the spec and calls this.
+        `mmnotebook.register` creates the spec and calls this method.
 
         Parameters
         ----------

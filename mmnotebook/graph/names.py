@@ -52,9 +52,9 @@ def _package(cls: type) -> str:
 def role_of(value: Any) -> Role | None:
     """Return the role of an object in a pipeline; None if a pipeline cannot use the object.
 
-    "unregistered" is a model that has not been registered: it could be called, but without batches
-    and without metrics. The role depends on the type alone. No attribute of the object is read,
-    because reading one from a proxy can have any effect.
+    "unregistered" is the role of a model that is not registered. Such a model could be called, but
+    without batches and without metrics. The role depends on the type alone. No attribute of the
+    object is read, because reading an attribute of a proxy can have any effect.
     """
     kind = type(value)
     if is_a(value, _DATA) or issubclass(kind, (list, tuple, range, str, PurePath)):
@@ -79,7 +79,7 @@ class Names:
     models
         The registered models by name.
     given
-        Objects that were passed by name; they take precedence over the notebook's.
+        Objects that were passed by name. They take precedence over variables of the notebook.
     notebook
         The variables of the notebook.
     """

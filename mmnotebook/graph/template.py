@@ -42,7 +42,7 @@ class Template:
     name
         The name of the template in the command that adds it.
     title, summary
-        Its name in menus, and what it does in one line.
+        The name of the template in menus, and what the template does, in one line.
     make
         Adds the template's steps to a sketch. The steps read the given input and use the given
         names.

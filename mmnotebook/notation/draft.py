@@ -113,7 +113,7 @@ class GraphDraft:
         return graph
 
     def _checked(self, graph: Graph) -> Iterator[Problem]:
-        """Yield the problems of a graph with their positions, without those of broken nodes."""
+        """Yield the problems of a graph with positions; of broken nodes, only of parameters."""
         found = [p for p in validation.problems(graph) if p.node not in self._tainted]
         for name in self._tainted:
             found += validation.parameter_problems(graph[name])

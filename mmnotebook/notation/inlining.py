@@ -21,7 +21,7 @@ class NotTakenIn(Exception):
     Attributes
     ----------
     message, allowed, remedy
-        What is wrong, what is allowed at this place, and how to fix it.
+        The problem, what is allowed at this place, and how to fix the problem.
     """
 
     def __init__(self, message: str, allowed: str, remedy: str | None = None) -> None:

@@ -84,7 +84,7 @@ class Log:
         return text if len(text) <= _FOUND else text[: _FOUND - 1] + "…"
 
     def whole(self, node: ast.AST) -> str | None:
-        """Return the text of a node if it is one short line, else None."""
+        """Return the text of a node if the text is one short line; otherwise None."""
         found = self.found(node)
         one_line = getattr(node, "end_lineno", None) == getattr(node, "lineno", None)
         return found if one_line and not found.endswith("…") else None
@@ -115,7 +115,7 @@ class Log:
             self.unbound[name] = close
 
     def takes_gap(self, node: ast.AST, allowed: str, remedy: str) -> bool:
-        """Return whether `...` is allowed here, and log a problem if it is not."""
+        """Return whether `...` is allowed at this place; log a problem if it is not allowed."""
         if not self.incomplete:
             message = "'...' is a placeholder for a missing part"
             self.add(node, message, allowed=allowed, remedy=remedy)

@@ -74,7 +74,10 @@ class NotationReader:
         self._read.update([target.id] if target else [])
 
     def _ended(self, value: ast.expr, ends: Ends) -> Ends:
-        """Return `ends` if a line may end with them; otherwise log the problem, return BROKEN."""
+        """Return `ends` if a line may end with these outputs; otherwise log a problem.
+
+        If there is a problem, the result is `BROKEN`.
+        """
         last = pieces(value)[-1]
         if any(wire.select is not None for wire in ends.wires):
             message = "a field is selected, but no step follows"
@@ -269,7 +272,7 @@ class NotationReader:
             fork = self._make(call, kind.name, {**values, str(kind.arms): weighed}, upstream, None)
         else:
             read = {**(values or {}), str(kind.arms): weighed}
-            if weighed is None:  # its problem is in the log
+            if weighed is None:  # the problem is already in the log
                 del read[str(kind.arms)]
             self._words.values.check(call, kind, read)
         return together([self._arm(kind, arm, fork) for arm in arms], "union")

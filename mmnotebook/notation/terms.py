@@ -52,7 +52,7 @@ def together(parts: Sequence[Ends], gather: Gather) -> Ends:
 
 
 def selected_of(term: ast.expr) -> ast.expr | None:
-    """Return the part of a term before `[…]` or `.drop(…)`; None for a term without them."""
+    """Return the part of a term before `[…]` or `.drop(…)`; None for a term without a selection."""
     if isinstance(term, ast.Subscript):
         return term.value
     if isinstance(term, ast.Call) and isinstance(term.func, ast.Attribute):

@@ -28,7 +28,7 @@ class Words:
     Parameters
     ----------
     names
-        Lookup of names. If None, a name can be anything that is allowed at its place.
+        Lookup of names. If None, every name is valid and gets a role that its place allows.
     log
         Receives the problems.
     lines
@@ -57,7 +57,7 @@ class Words:
         return found
 
     def starts(self, node: ast.Name) -> bool:
-        """Return whether a name can start a line, and log a problem if it cannot."""
+        """Return whether a name can start a line; log a problem if it cannot start a line."""
         name, role = node.id, self.role(node.id)
         if name in self._lines:
             above = "a line can only use names from earlier lines"

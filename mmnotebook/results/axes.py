@@ -1,7 +1,7 @@
 """Shared parts of the plots: colors, labels, latency bands, legends.
 
-The colors are from Okabe and Ito's palette: color-blind people can distinguish them, and they are
-dark enough on white and bright enough on black.
+The colors are from Okabe and Ito's palette. Color-blind people can distinguish these colors. They
+are dark enough on a white background and bright enough on a black background.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def named_rows(
 
 
 def _cut(name: str) -> str:
-    """Shorten a long name in the middle, since names mostly differ at their ends."""
+    """Shorten a long name in the middle, because most names differ at the end."""
     half = _NAME // 2
     return name if len(name) <= _NAME else f"{name[: half - 1]}…{name[-half:]}"
 

@@ -26,7 +26,7 @@ class Cause:
     message, id
         The message and the element's id of the first failure.
     alike
-        Whether all failures have this message, except for the numbers in it.
+        Whether all failures have this message, where numbers in the message can differ.
     count
         The number of failures.
     """

@@ -68,7 +68,7 @@ def _distances(used: Iterable[Hashable]) -> Counter[tuple[Hashable, int | None]]
     """Count the uses of each model by distance: the number of other models used since its last use.
 
     The distance of a model's first use is None. A use loads the model unless its distance is less
-    than `max_models`, so that one pass is enough for all values of `max_models` (Mattson et al.,
+    than `max_models`. Therefore, one pass is enough for all values of `max_models` (Mattson et al.,
     1970, "Evaluation techniques for storage hierarchies").
     """
     latest: list[Hashable] = []
@@ -137,7 +137,7 @@ def forecast_of(
     rows
         The number of elements per window.
     load_seconds
-        The time of a load of each model; a model without a time gets the mean of the others.
+        The load time of each model. A model without a time gets the mean of the known times.
     """
     import pandas as pd
 
@@ -202,7 +202,7 @@ def calls_by_model(models: Sequence[str], batches: Mapping[str, int], rows: int)
 
 
 def calls_by_key(keys: Sequence[str], batch: int) -> int:
-    """Count the model calls of Beam's keyed handler: one per key in each batch."""
+    """Count the model calls of Beam's keyed handler: a call per key in each batch."""
     return sum(len(set(keys[start : start + batch])) for start in range(0, len(keys), batch))
 
 
@@ -238,7 +238,7 @@ def forecast(
         A sequence of keys, or a `Result` with a keyed step. For a `Result`, the forecast uses the
         keys in arrival order, the batches and the load times of that run.
     node
-        For a result: the keyed node; not needed if there is only one.
+        For a result: the keyed node. It is not needed if there is only one keyed node.
     models
         For a sequence of keys: a dict of key, or tuple of keys, to a model's name.
     default
@@ -251,7 +251,8 @@ def forecast(
     Returns
     -------
     Forecast
-        Exact for mmnotebook's own lowering on one worker, if no element fails in the models.
+        The forecast. It is exact for mmnotebook's own lowering on one worker, if no element fails
+        in the models.
 
     Raises
     ------

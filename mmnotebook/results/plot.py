@@ -47,7 +47,7 @@ def latency(result: Result, *, ax: Axes | None = None) -> Axes:
     result
         The result of a run.
     ax
-        The Axes to draw on; by default those of a new figure.
+        The Axes to draw on; None creates a new figure.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def memory(result: Result, *, ax: Axes | None = None) -> Axes:
     result
         The result of a run.
     ax
-        The Axes to draw on; by default those of a new figure.
+        The Axes to draw on; None creates a new figure.
 
     Returns
     -------
@@ -145,9 +145,9 @@ def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     *runs
-        The results of one to four runs; they are numbered by position.
+        The results of one to four runs. The position of a result is the number of the run.
     ax
-        The Axes to draw on; by default those of a new figure.
+        The Axes to draw on; None creates a new figure.
 
     Returns
     -------
@@ -198,9 +198,9 @@ def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     *runs
-        The results of one to four runs; they are numbered by position.
+        The results of one to four runs. The position of a result is the number of the run.
     ax
-        The Axes to draw on; by default those of a new figure.
+        The Axes to draw on; None creates a new figure.
 
     Returns
     -------
@@ -248,9 +248,9 @@ def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     *runs
-        The results of one to four runs; they are numbered by position.
+        The results of one to four runs. The position of a result is the number of the run.
     ax
-        The Axes to draw on; by default those of a new figure.
+        The Axes to draw on; None creates a new figure.
 
     Returns
     -------

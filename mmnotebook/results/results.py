@@ -201,7 +201,7 @@ class Result:
         Returns
         -------
         Elements
-            `ids`, `origins` (the id of the source element of each) and `keys` are
+            `ids`, `origins` (the id of each element's source element) and `keys` are
             lists of equal length, and so are the results of `given()` (the outputs),
             `plain()` (the same as plain Python and numpy values) and `models()` (the model of
             each prediction).
@@ -332,7 +332,7 @@ class Result:
         -------
         DataFrame
             Index "node", in graph order. Columns: kind, elements_in, elements_out, failed, seconds,
-            bytes (of its stored output) and cached. Unknown values are missing.
+            bytes (of the stored output) and cached. Unknown values are missing.
 
         Examples
         --------
@@ -378,8 +378,8 @@ class Result:
         -------
         DataFrame
             Index (node, arm). The arm of a cascade or keyed step is the model that predicted.
-            Columns: elements, their share of the node's outputs (0 to 1; NaN without outputs), and
-            expected, the weight of the branch in a split (NaN for other kinds of step).
+            Columns: elements; share, the part of the node's outputs (0 to 1; NaN without outputs);
+            and expected, the weight of the branch in a split (NaN for other kinds of step).
 
         Examples
         --------

@@ -28,7 +28,7 @@ class FieldFlow:
     shape
         The fields, as far as they are known.
     named
-        Whether each of the fields was selected by its name.
+        Whether every field was selected by name.
     row
         Whether the fields are one row of numbers for a model whose inputs have no names.
     predicted

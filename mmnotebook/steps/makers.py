@@ -15,7 +15,7 @@ def makers(graph: Graph, node: Node) -> Iterator[Input]:
     Parameters
     ----------
     graph
-        A graph, valid or not; inputs that are not nodes of it are skipped.
+        A graph, valid or not. Inputs that refer to nodes outside the graph are skipped.
     node
         The node whose inputs are followed upstream.
     """

@@ -1,4 +1,4 @@
-"""The fields of data, as far as they are known without reading all of it."""
+"""The fields of data, as far as they are known without reading all data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NUMBERS = {("numpy", "ndarray"), ("torch", "Tensor")}
 
 
 class RecordFields(Mapping[str, Any]):
-    """The fields of records, each with its shape, which is computed on access.
+    """The fields of records, each with its shape. A shape is computed on access.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def of_values(values: Sequence[Any]) -> Shape:
 
 
 def together(shapes: Sequence[Shape]) -> Shape:
-    """Return the combined shape of values, each of which has one of these shapes."""
+    """Return the combined shape of values that have different shapes."""
     known = [shape for shape in shapes if shape is not None]
     if not known or len(known) < len(shapes):
         return None

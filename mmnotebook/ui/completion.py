@@ -49,7 +49,7 @@ class Matcher:
 
     @context_matcher(identifier=IDENTIFIER, priority=10)
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
-        """Return the completions at the cursor; none outside of this package's magics."""
+        """Return the completions at the cursor; there are none outside of this package's magics."""
         typed, found = self._at(context)
         fitting = {text: kind for text, kind in found if text.startswith(typed)}
         return SimpleMatcherResult(

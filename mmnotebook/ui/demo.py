@@ -191,7 +191,7 @@ def _html(book: NotebookNode, title: str) -> str:
     from nbconvert import HTMLExporter
 
     with warnings.catch_warnings():
-        # An output with only a widget: the next output has its static view.
+        # This output has only a widget. The next output has the static view of the widget.
         warnings.filterwarnings("ignore", message=".*widget-view.*is not able to be represented")
         html, _ = HTMLExporter(embed_images=True).from_notebook_node(
             book, {"metadata": {"name": title}}

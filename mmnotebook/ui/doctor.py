@@ -62,9 +62,9 @@ class Check:
     found
         The version or the number that was found.
     purpose
-        What it is used for.
+        What the checked item is used for.
     remedy
-        How to get it or improve it; "" if there is nothing to do.
+        How to get or improve the checked item; "" if there is nothing to do.
     required
         Whether every run needs it.
     """
@@ -141,7 +141,7 @@ class DoctorReport:
 
             from mmnotebook.results.tables import html_table
         except ImportError:
-            return None  # pandas may be missing; then the text is shown, which reports it
+            return None  # if pandas is missing, the text is shown instead, and reports this
         return html_table(pd.DataFrame(self.rows()), max_rows=len(self.checks))
 
 
