@@ -64,8 +64,8 @@ def _lineage(id: str, origin: str) -> tuple[int, ...]:
 def unique_fields(fields: pd.DataFrame) -> pd.DataFrame:
     """Merge rows that have the same id, because two sources can have the same ids.
 
-    If two sources have different values for the same id and field, the cell is missing, since
-    the element's value is unknown.
+    If two sources have different values for the same id and field, the cell is missing, because it
+    is unknown which value belongs to the element.
     """
     if fields.index.is_unique:
         return fields
@@ -99,7 +99,7 @@ def rows(elements: Elements, kind: str, order: Order) -> pd.DataFrame:
     if KINDS[kind].family == "model":
         columns["prediction"] = elements.plain()
         columns["model"] = elements.models()
-    else:  # a source's elements are not converted
+    else:  # the elements of a source are not converted to plain values
         columns["value"] = elements.given() if KINDS[kind].family == "source" else elements.plain()
     columns["key"] = elements.keys
     return _indexed(columns, elements.origins, order.sort(elements.ids, elements.origins))

@@ -113,7 +113,7 @@ def trace(result: Result, id: object) -> pd.DataFrame:
 
 
 def _steps(result: Result, node: str, wanted: str) -> Iterator[tuple[Any, ...]]:
-    """Yield (node, kind, id, value, failed) for each related element of a node."""
+    """Yield (node, kind, id, value, failed) for each element of a node related to `wanted`."""
     if node not in result:
         return
     kind = result.measures[node].kind

@@ -39,7 +39,7 @@ def windows(models: Sequence[str], rows: int) -> Iterator[Sequence[str]]:
 
 
 def uses(models: Sequence[str], rows: int) -> list[str]:
-    """Return the models in the order of their calls: each once per window.
+    """Return the models in the order of their calls; each model occurs once per window.
 
     Parameters
     ----------

@@ -114,8 +114,8 @@ class NodeMeasure:
     cached
         Whether the node's output was read from the cache.
     window_rows, grouped
-        For a model per key: the number of elements per window, and whether the elements were
-        grouped by model; None for other kinds.
+        For a keyed node: the number of elements per window, and whether the elements were grouped
+        by model; None for other kinds of node.
     """
 
     kind: str

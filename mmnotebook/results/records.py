@@ -62,9 +62,9 @@ class Warned:
     category
         The name of the warning's class.
     module, filename, lineno
-        Where it was issued, as far as that is known.
+        Where the warning was issued, as far as this is known.
     count
-        How often it was issued.
+        How often the warning was issued.
     """
 
     node: str

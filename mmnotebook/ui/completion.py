@@ -135,7 +135,7 @@ class Matcher:
                 yield f"{kind.name}(" if kind.placed else f"{kind.name}()", "step"
 
     def _nodes(self) -> Candidates:
-        """Yield the nodes of the latest result, then those of the notebook's graphs."""
+        """Yield the nodes and groups of the latest result, then of the notebook's graphs."""
         variables = self._variables.public()
         result = latest.last()
         graphs = [] if result is None else [result.graph]

@@ -116,7 +116,7 @@ def _execute(book: NotebookNode, folder: Path, say: Say) -> tuple[str, str | Non
 def _stopped_by_ctrl_c(client: NotebookClient) -> Iterator[None]:
     """Make Ctrl-C stop the client's kernel before KeyboardInterrupt is raised.
 
-    An interrupt at any point of nbclient's event loop could leave the kernel running.
+    A KeyboardInterrupt inside nbclient's event loop could leave the kernel running.
     """
     import psutil
     from nbclient.exceptions import DeadKernelError

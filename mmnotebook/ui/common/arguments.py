@@ -39,7 +39,7 @@ class Word:
     text
         The word without the quotes around it.
     start, end
-        Its position in the line.
+        The positions in the line at which the word starts and ends.
     is_quoted
         Whether the word begins with a quote. Such a word is a value, even if its text begins with
         `-`.
@@ -96,7 +96,7 @@ def _lexed(line: str) -> list[Word]:
 
 
 def _is_expression(text: str) -> bool:
-    """Return whether a word is an option with an expression of several words."""
+    """Return whether a word is an option and its value, an expression of several words."""
     return _is_option(text) and " " in text
 
 
@@ -175,7 +175,7 @@ def split_pipeline_line(line: str) -> tuple[list[str], str]:
     if text.startswith("-"):
         parts.append(text)
         text = ""
-    parts += _TEXT_OPTION.findall(_STRING.sub("", text))  # no pipeline's text has options
+    parts += _TEXT_OPTION.findall(_STRING.sub("", text))  # a pipeline's text contains no options
     return words(" ".join(parts)), text.strip()
 
 

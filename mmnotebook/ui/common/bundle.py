@@ -1,4 +1,4 @@
-"""The built frontend; all widgets of a kind share one copy of its code and style."""
+"""The built frontend. All widgets of a kind share one copy of the code and the style."""
 
 from __future__ import annotations
 

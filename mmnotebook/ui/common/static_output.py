@@ -92,8 +92,8 @@ class StaticOutput:
     def flush(self) -> None:
         """Update the static view now if an update is scheduled.
 
-        Called at the end of a cell, since a tool that executes a notebook without a frontend
-        receives no outputs between cells.
+        This method is called at the end of a cell, because a tool that executes a notebook without
+        a frontend receives no outputs between cells.
         """
         with self._timing:
             is_scheduled = self._timer is not None and self._timer.is_alive()

@@ -111,7 +111,7 @@ class Variables:
         return self._find(name, kind, is_function, f"define {name} in a cell above")
 
     def _attribute(self, text: str) -> Any:
-        """Return the value of `variable.attribute`; None if there is none."""
+        """Return the value of `variable.attribute`; None if it does not exist."""
         first, *rest = text.split(".")
         value = self._shell.user_ns.get(first) if rest else None
         for attribute in rest:
