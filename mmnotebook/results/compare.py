@@ -169,7 +169,7 @@ def _reason(known: ModelMeasure, measure: str) -> str:
 
 
 def model_rows(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
-    """Return the run and the model of each row of a plot, by the label of the row.
+    """Return a dict with the label of each row of a plot, and the row's run and model.
 
     The label contains the run's name if there are several runs.
     """

@@ -54,7 +54,7 @@ class Order:
 
 
 def _lineage(id: str, origin: str) -> tuple[int, ...]:
-    """Return (3, 0) for the child "p/3/0" of "p"; () for an element that is not a child."""
+    """Return the child numbers in an id: (3, 0) for the child "p/3/0" of "p"; () for no child."""
     if id == origin or not id.startswith(f"{origin}/"):
         return ()
     steps = id[len(origin) + 1 :].split("/")

@@ -1,4 +1,4 @@
-"""Hugging Face classifications: {"label", "score"}, or a list of those."""
+"""Hugging Face classifications: dicts with "label" and "score", or lists of such dicts."""
 
 from __future__ import annotations
 

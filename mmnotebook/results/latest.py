@@ -1,4 +1,4 @@
-"""The latest result of this process, and the expression for a result; imports no Beam."""
+"""The latest result of this process, and code that refers to a result. Imports no Beam."""
 
 from __future__ import annotations
 

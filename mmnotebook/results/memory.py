@@ -273,7 +273,7 @@ def forecast(
     if isinstance(r_or_keys, Result):
         name = _keyed_node(r_or_keys, node)
         measure = r_or_keys.measures[name]
-        if measure.grouped:  # only the sources still have the arrival order
+        if measure.grouped:  # only the sources keep the order in which the elements arrived
             order = r_or_keys.rows(name)["model"].tolist()
         else:
             order = r_or_keys.elements(name).models()

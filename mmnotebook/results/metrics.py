@@ -1,6 +1,6 @@
 """Metrics as values and tables; latencies as a sketch that merges across workers.
 
-A latency is the time of one call of the model. A call processes a batch, not one element.
+A latency is the time of one call of the model. A call processes one batch.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def bucket(milliseconds: float) -> int:
     Returns
     -------
     int
-        One key for all latencies within 1 % of `bucket_ms(key)`.
+        The key. Every latency with this key is within 1 % of `bucket_ms(key)`.
     """
     return _key(milliseconds if milliseconds > FLOOR_MS else FLOOR_MS)
 
