@@ -19,9 +19,10 @@ _COPY = "copy some from a canvas"
 
 
 def copy(document: Document, names: Iterable[str]) -> str:
-    """Return nodes as JSON text, in the file format of graphs, with their places.
+    """Return nodes and their places as JSON text, in the file format of graphs.
 
-    Inputs from nodes that are not copied are included. A group is included if all its members are.
+    The text contains all inputs of these nodes, also inputs from nodes that are not copied. It
+    contains a group if all its members are copied.
     """
     wanted = set(names)
     for name in wanted:
@@ -67,7 +68,7 @@ def _read(clip: str) -> tuple[Graph, Mapping[str, node_positions.Place]]:
 
 
 def _called(part: Graph, document: Document) -> dict[str, str]:
-    """Return unique new names for the nodes and groups of a copied part."""
+    """Map the names of the copied nodes and groups to names that the document does not use."""
     names = (*part.names, *(group.name for group in part.groups))
     keys = (wire.key for node in part for wire in node.inputs)
     there = document.taken

@@ -25,7 +25,7 @@ class Document:
     places
         The top-left corner of every node, in canvas units (pixels at zoom 1).
     by_layout
-        Whether the layout placed all nodes, and the user moved none.
+        Whether all nodes are at the places that the layout chose.
     """
 
     graph: Graph
@@ -52,11 +52,11 @@ class Document:
 
     @property
     def taken(self) -> set[str]:
-        """The names of all nodes and groups, which are in use."""
+        """The names of all nodes and groups."""
         return {*self.graph.names, *(group.name for group in self.graph.groups)}
 
     def changed(self, *nodes: Node) -> Document:
-        """Replace the nodes that have these names."""
+        """Replace nodes of the document by the given nodes with the same names."""
         new = {node.name: node for node in nodes}
         kept = tuple(new.get(node.name, node) for node in self.graph)
         return self.wired(replace(self.graph, nodes=kept))
@@ -72,7 +72,7 @@ class Document:
     def grown(
         self, nodes: Iterable[Node], places: Mapping[str, Place], groups: Iterable[Group] = ()
     ) -> Document:
-        """Add nodes, with their places, and groups."""
+        """Add nodes and groups; `places` has the places of the new nodes."""
         graph = self.graph
         more = replace(graph, nodes=(*graph, *nodes), groups=(*graph.groups, *groups))
         return Document(more, {**self.places, **places}, not self.places)
@@ -117,11 +117,11 @@ def refused(
     node
         A name that was not found; the error suggests the nearest known name.
     remedy
-        How to fix it.
+        How to fix the problem.
     known
         The known names.
     allowed
-        Whether the error lists these names.
+        Whether the error lists the known names.
     """
     names = list(known)
     close = nearest(node, names) if node is not None else None
@@ -130,7 +130,7 @@ def refused(
 
 
 def freed(wanted: str, taken: Collection[str]) -> str:
-    """Return an unused name: the wanted one, with a number such as `_2` appended if needed."""
+    """Return the wanted name, with a number such as `_2` appended if the name is in use."""
     count, free = 1, wanted
     while free in taken:
         count += 1

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def text(command: Command, field: str, known: Iterable[str] = ()) -> str:
-    """Return a required text; the error for a missing text lists the `known` texts."""
+    """Return a field that must be a string; the error for a missing field lists `known`."""
     if command.get(field) is None:
         message = f"{command.get('op')!r} needs {field!r}"
         raise refused(message, known=known, allowed=bool(known))
@@ -31,13 +31,13 @@ def text_or_none(command: Command, field: str) -> str | None:
 
 
 def texts(command: Command, field: str) -> tuple[str, ...]:
-    """Return a list of texts without duplicates; () if the field is missing."""
+    """Return a field that is a list of strings, without duplicates; () if it is missing."""
     found = _checked(command, field, command.get(field) or [], _list)
     return tuple(dict.fromkeys(_checked(command, field, item, _text) for item in found))
 
 
 def fields(command: Command, field: str) -> dict[str, Any]:
-    """Return an object as a dict; {} if the field is missing."""
+    """Return a field that is a JSON object, as a dict; {} if it is missing."""
     return _checked(command, field, command.get(field) or {}, _object)
 
 
@@ -52,25 +52,25 @@ def places(command: Command, field: str) -> dict[str, Place]:
 
 
 def end(command: Command, field: str) -> End | None:
-    """Return an output, from [source, port]; the port of a single output is null."""
+    """Return a field that is an output, [source, port]; the port of a single output is null."""
     value = command.get(field)
     return None if value is None else _checked(command, field, value, _end)
 
 
 def wire(command: Command, field: str) -> Wire | None:
-    """Return a wire, from [source, port, target]."""
+    """Return a field that is a wire, [source, port, target]; None if it is missing."""
     value = command.get(field)
     return None if value is None else _checked(command, field, value, _wire)
 
 
 def wires(command: Command, field: str) -> tuple[Wire, ...]:
-    """Return wires, from [[source, port, target], …]; () if the field is missing."""
+    """Return a field that is a list of wires, [source, port, target]; () if it is missing."""
     found = _checked(command, field, command.get(field) or [], _list)
     return tuple(_checked(command, field, item, _wire) for item in found)
 
 
 def select(command: Command, field: str) -> Select:
-    """Return a selection: a field, a list of fields, {"drop": [...]}, or null for none."""
+    """Return a field that is a selection: a name, a list of names, {"drop": [...]}, or null."""
     value = command.get(field)
     if value is None:
         return None

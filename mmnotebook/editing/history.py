@@ -63,7 +63,7 @@ class History:
         return Edit(before, edit.label)
 
     def redo(self) -> Edit | None:
-        """Redo the edit that was undone last; return it, or None if there is none."""
+        """Redo the last undone edit; return the edit, or None if there is none."""
         if not self._after:
             return None
         edit = self._after.pop()

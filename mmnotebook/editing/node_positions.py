@@ -42,12 +42,12 @@ def arranged(graph: Graph) -> dict[str, Place]:
 
 
 def _gap(port: str | None) -> float:
-    """Return the space for a wire, which starts with a straight line below its output's name."""
+    """Return the width for a wire, which begins with a straight line below its output's name."""
     return GAP[0] + (0.0 if port is None else min(_NAME, _LETTER * len(port)))
 
 
 def shifted(block: Mapping[str, Place], taken: Collection[Place]) -> dict[str, Place]:
-    """Move a block of nodes down, by the smallest distance at which it overlaps no other node."""
+    """Move a block of nodes down, by the smallest distance, so that it overlaps no other node."""
     width, height = STEP[0] - GAP[0] / 2, STEP[1]
     apart = {b - y for x, y in block.values() for a, b in taken if -width < a - x < width}
     blocked = sorted((down - height, down + height) for down in apart)
@@ -113,7 +113,7 @@ def arranged_there(graph: Graph, places: Mapping[str, Place]) -> dict[str, Place
 def _nearest(
     left: Sequence[Node], fed: Mapping[str, Sequence[str]], places: Mapping[str, Place]
 ) -> Node:
-    """Return the node to place next: one after a placed node, or else one before a placed node."""
+    """Return the node to place next: a successor of a placed node, else a predecessor, else any."""
     for node in left:
         if any(wire.node in places for wire in node.inputs):
             return node
@@ -124,7 +124,7 @@ def _nearest(
 
 
 def _wanted(node: Node, fed: Iterable[str], places: Mapping[str, Place]) -> Place:
-    """Return a place between the inputs and the successors of a node; without both, below all."""
+    """Return a place between a node's inputs and successors; without these, below all nodes."""
     before = [places[wire.node] for wire in node.inputs if wire.node in places]
     behind = [places[name] for name in fed if name in places]
     if before:

@@ -28,7 +28,7 @@ def add(document: Document, command: Command) -> Edit:
 
 
 def _continued(document: Document, start: End | None, name: str) -> Document:
-    """Connect an output to the new node, if that is possible."""
+    """Connect an output to the new node, if the connection is possible."""
     if start is None or wire_rules.refusal(document.graph, *start, name) is not None:
         return document
     return document.wired(wire_rules.connected(document.graph, Input(*start), name))
@@ -83,7 +83,7 @@ def remove(document: Document, command: Command) -> Edit:
 def without(
     document: Document, gone: Iterable[str], cut: Iterable[wire_rules.Wire] = ()
 ) -> Document:
-    """Remove nodes with their wires, and further wires, from a document."""
+    """Remove nodes, all wires of these nodes, and the wires in `cut` from a document."""
     names = set(gone)
     lost = {
         (wire.node, wire.port, node.name)
@@ -99,7 +99,7 @@ def without(
 
 
 def _left(graph: Graph, gone: set[str]) -> tuple[Group, ...]:
-    """Return the groups without the removed nodes, and without groups that are then empty."""
+    """Return the groups without the removed nodes; leave out groups that become empty."""
     kept = (
         replace(group, members=tuple(name for name in group.members if name not in gone))
         for group in graph.groups
@@ -123,7 +123,7 @@ def configure(document: Document, command: Command) -> Edit:
         document.wired(graph).changed(replace(new, name=name)), name, new.name
     )
     gesture = command.get("gesture")
-    target = document.graph.names.index(new.name)  # its name can change with its parameters
+    target = document.graph.names.index(new.name)  # the name can change with the parameters
     merges = ("configure", target, gesture) if isinstance(gesture, str) else None
     selection = (new.name,) if new.name != name else None
     return Edit(document, f"configure {new.name}", selection, merges)
@@ -154,7 +154,7 @@ def _replugged(graph: Graph, fork: str, outputs: Mapping[str | None, str | None]
     fork
         The name of the node.
     outputs
-        The new names by the old ones. Wires from other branches are removed.
+        The new name of each old branch. Wires from other branches are removed.
     """
     lost = {
         (fork, wire.port, node.name)
@@ -214,7 +214,7 @@ def part(graph: Graph, names: Iterable[str]) -> Graph:
 
 
 def counted(names: Iterable[Any], what: str) -> str:
-    """Return the only name, or the number of names with a noun: `mlp`, `3 steps`."""
+    """Return the name if there is only one, else the number with a noun: `mlp`, `3 steps`."""
     every = list(names)
     if len(every) != 1:
         return f"{len(every)} {what}s"

@@ -34,7 +34,7 @@ def _check_name(document: Document, name: str, old: str | None = None) -> None:
 
 
 def renamed(document: Document, old: str, new: str) -> Document:
-    """Rename a node everywhere in its document: in inputs, groups and places."""
+    """Rename a node in all inputs, groups and places of a document."""
     if old == new:
         return document
     for node in document.graph:

@@ -20,7 +20,7 @@ def templates() -> dict[str, Template]:
 
 
 class _Sketch:
-    """The new nodes of a template, with names that its document does not use."""
+    """The new nodes of a template, with names that the document does not use."""
 
     def __init__(self, document: Document) -> None:
         self._there = document.graph
@@ -37,7 +37,7 @@ class _Sketch:
         return Input(node.name)
 
     def source(self, data: str | None) -> Input:
-        """Return an input that reads data, from an existing node of the document or a new one."""
+        """Return an input that reads data, from a source node of the document or from a new one."""
         kind, params = bare_step("data", data)
         for node in self._there:
             if node.kind == kind and node.params == tuple(params.items()):

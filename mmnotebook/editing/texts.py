@@ -54,7 +54,7 @@ def read(text: str, names: Names | None, known: Graph | None = None) -> TextRead
     text
         Lines `name = data | step | step`.
     names
-        Lookup of bare names; None looks nothing up.
+        Lookup of bare names; None for no lookup.
     known
         The graph before the text was edited. Its bindings are kept. A name that the lookup does not
         find, such as a model that is no longer registered, keeps its role in this graph.
@@ -112,10 +112,9 @@ def problems(
     graph
         A graph, valid or not.
     names
-        Lookup of its names; None does not check names and fields.
+        Lookup of the graph's names. If None, names and fields are not checked.
     of_data
-        Returns the shape of the elements of data; of the elements of files if its argument is a
-        path.
+        Returns the shape of the elements of a data object, or of files if its argument is a path.
     """
     found = validation.problems(graph)
     if names is not None:
@@ -153,7 +152,7 @@ def _unknown(graph: Graph, names: Names) -> Iterator[Problem]:
 def typed(document: Document, command: Command, names: Names | None) -> Edit:
     """Replace the graph of a document by the graph of a text.
 
-    The layout places all nodes again, unless the user has moved a node; then the places are kept.
+    The layout places all nodes again. If the user has moved a node, all nodes keep their places.
     """
     reading = read(fields.text(command, "text"), names, document.graph)
     if reading.graph is None:

@@ -18,7 +18,7 @@ _SHOWN = 5
 
 
 def refusal(graph: Graph, source: str, port: str | None, target: str) -> str | None:
-    """Return why a wire is not possible, in less than 80 characters; None if it is possible."""
+    """Return why a wire is not possible, in fewer than 80 characters; None if it is possible."""
     why = _refusal(graph, source, port, target)
     return why if why is None or len(why) <= _LONGEST else why[: _LONGEST - 1] + "…"
 
@@ -63,7 +63,7 @@ def _no_join(graph: Graph, into: Node, wire: Input) -> str | None:
 
 
 def _circle(graph: Graph, source: str, target: str) -> list[str]:
-    """Return the shortest cycle that a wire would create, cut for a message; [] for none."""
+    """Return the shortest cycle that a wire would create, shortened; [] if there is no cycle."""
     feeds: dict[str, list[str]] = {name: [] for name in graph.names}
     for node in graph:
         for wire in node.inputs:
@@ -86,10 +86,10 @@ def _circle(graph: Graph, source: str, target: str) -> list[str]:
 
 
 def gather_of(graph: Graph, node: Node, inputs: Sequence[Input]) -> Gather | None:
-    """Return how a node combines its inputs after one is added.
+    """Return how a node combines its inputs after an input is added.
 
     The second input decides. Outputs after different branches of one routing step become a union,
-    because no element is in both; other outputs are joined. Further inputs do not change this.
+    because no element is in two branches; other outputs are joined. Later inputs change nothing.
     """
     if KINDS[node.kind].inputs == "join":
         return "join"
@@ -114,7 +114,7 @@ def connected(graph: Graph, wire: Input, target: str, place: int | None = None) 
     target
         The node that receives the input.
     place
-        The index of the target's input that it replaces; None to append it.
+        The index of the target's input that the new input replaces; None appends the new input.
     """
     node = graph[target]
     inputs = list(node.inputs)
@@ -139,7 +139,7 @@ def _cut(node: Node, gone: Collection[Wire]) -> Node:
 
 
 def gather_left(node: Node, kept: Sequence[Input]) -> Gather | None:
-    """Return how a node combines its inputs after some are removed."""
+    """Return how a node combines its inputs after some inputs are removed."""
     if len(kept) > 1:
         return node.gather
     return "join" if kept and KINDS[node.kind].inputs == "join" else None

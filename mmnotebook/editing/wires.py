@@ -104,7 +104,7 @@ def _check_keys(node: Node) -> None:
 
 
 def check(document: Document, wires: Collection[Wire]) -> None:
-    """Check that these wires exist; raise GraphError if one does not."""
+    """Check that these wires exist; raise GraphError if a wire does not exist."""
     for wire in wires:
         _place_of(document, wire)
 

@@ -1,1 +1,1 @@
-"""Values: graphs, nodes, step kinds and their parameters, the registry. Imports no framework."""
+"""Graphs, nodes, step kinds and the model registry. This layer imports no framework."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _DIGITS = 13
-_NEAR = 2e-3  # the largest relative error of a rounded fraction
+_NEAR = 2e-3  # the maximum relative error of a rounded fraction
 
 
 def is_name(value: Any) -> bool:
@@ -44,7 +44,11 @@ def is_grouping(value: Any) -> bool:
 
 
 def is_weights(value: Any) -> bool:
-    """Return whether a value is ((branch, fraction), ...): positive, and adding up to 1."""
+    """Return whether a value is a valid tuple of branch weights.
+
+    Valid weights are ((branch, fraction), ...) with two or more different branches. The fractions
+    are positive and add up to 1.
+    """
     try:
         names = [name for name, _ in value]
         parts = [part for _, part in value]
@@ -60,9 +64,10 @@ def is_weights(value: Any) -> bool:
 
 
 def fractions(value: Any) -> dict[str, str] | None:
-    """Return weights that do not add up to 1, divided by their sum, as text.
+    """Divide weights by their sum, so that they add up to 1, and return them as text.
 
-    The fractions have as few digits as possible. None if the weights are invalid in another way.
+    The result maps each branch to its fraction. Each fraction has as few digits as possible. The
+    result is None if the weights are invalid for another reason.
     """
     try:
         parts = {name: float(part) for name, part in value if is_name(name)}
@@ -83,7 +88,7 @@ def fractions(value: Any) -> dict[str, str] | None:
 
 
 def split_in_proportion(value: Any) -> str | None:
-    """Return a split, as text, with the proportions of weights that do not add up to 1, or None."""
+    """Return the text of a split, with weights divided by their sum; None if they are invalid."""
     found = fractions(value)
     if found is None:
         return None
@@ -91,7 +96,7 @@ def split_in_proportion(value: Any) -> str | None:
 
 
 def is_arms(value: Any) -> bool:
-    """Return whether a value is (branch, ...): two or more different names."""
+    """Return whether a value is a tuple of two or more different branch names."""
     return (
         isinstance(value, tuple)
         and len(value) >= 2
@@ -101,7 +106,7 @@ def is_arms(value: Any) -> bool:
 
 
 def is_mapping(value: Any) -> bool:
-    """Return whether a value is (((key, ...), name), ...), with each key once."""
+    """Return whether a value is (((key, ...), name), ...) and contains no key twice."""
     try:
         groups = [group for group, _ in value]
         names = [name for _, name in value]
@@ -117,7 +122,7 @@ def is_mapping(value: Any) -> bool:
 
 
 def one_of(*allowed: Any) -> Any:
-    """Return a check that a value equals one of these values and has its type."""
+    """Return a function that checks whether a value is one of `allowed`, with the same type."""
     return lambda value: any(type(value) is type(one) and value == one for one in allowed)
 
 
@@ -127,7 +132,7 @@ def _in_two(groups: Iterable[Sequence[str]]) -> list[str]:
 
 
 def key_in_two(value: Any) -> str | None:
-    """Return the message about a key that is in two mappings, None if there is no such key."""
+    """Return a message about the first key that is in two mappings; None if no key is."""
     try:
         key = _in_two(group for group, _ in value)[0]
         names = [name for group, name in value if key in group]
@@ -138,16 +143,19 @@ def key_in_two(value: Any) -> str | None:
 
 
 def rest_of_a_stack(value: Any) -> str | None:
-    """Return why `missing="use rest"` is not valid for a stack, None for another value."""
+    """Return why `missing="use rest"` is not valid for a stack; None if the value is different."""
     if value != "use rest":
         return None
     return "stack cannot use the rest: the output shape would differ between elements"
 
 
 def once_each(pairs: Any) -> Any:
-    """Return the pairs of a mapping without duplicate keys in a tuple; another value unchanged.
+    """Remove the duplicate keys in each tuple of keys of a mapping.
 
-    An example in Beam's documentation has a duplicate key, although Beam raises an error for it.
+    A value that is not such a mapping is returned unchanged.
+
+    An example in Beam's documentation has a duplicate key, although Beam itself raises an error for
+    duplicate keys.
     """
     try:
         return tuple((tuple(dict.fromkeys(group)), name) for group, name in pairs)

@@ -1,4 +1,4 @@
-"""Field selection: one field, several, or all but some."""
+"""Selection of fields: one field, several fields, or all fields except some."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Drop:
-    """A selection of all fields but some.
+    """A selection of all fields except the dropped fields.
 
     Attributes
     ----------
@@ -24,11 +24,11 @@ class Drop:
 
 
 Select = str | tuple[str, ...] | Drop | None
-"""A field, several fields in order, all but some, or None for the whole value."""
+"""One field, several fields in order, all fields except some, or None for the whole value."""
 
 
 def is_select(select: Any) -> bool:
-    """Return whether this is a valid selection of fields."""
+    """Return whether `select` is a valid selection of fields."""
     names = select.names if isinstance(select, Drop) else select
     if isinstance(names, tuple):
         return bool(names) and all(isinstance(name, str) for name in names)
@@ -43,7 +43,7 @@ def names_in(select: Select) -> tuple[str, ...]:
 
 
 def kept(drop: Drop, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the fields that are not dropped, in their order."""
+    """Return the fields in `names` that are not dropped, in the same order."""
     return tuple(name for name in names if name not in drop.names)
 
 
@@ -55,7 +55,7 @@ def to_data(select: Select) -> Any:
 
 
 def of_data(data: Any) -> Select:
-    """Return the selection from which `to_data` created this data.
+    """Convert the result of `to_data` back to a selection.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def of_data(data: Any) -> Select:
 
 
 def text_of(value: Any) -> str:
-    """Return the value if it is a string; raise TypeError if not."""
+    """Return the value if it is a string; otherwise raise TypeError."""
     if not isinstance(value, str):
         raise TypeError(f"expected a string, not {value!r}")
     return value

@@ -19,18 +19,19 @@ Gather = Literal["join", "union"]
 
 @dataclass(frozen=True)
 class Input:
-    """An input of a node: the output that its elements are read from.
+    """An input of a node: the output of another node that it reads.
 
     Attributes
     ----------
     node
-        The node upstream.
+        The name of the upstream node.
     port
         The branch of that node, for a split or a switch; None for a node with a single output.
     select
-        A field, several fields, or all but some (`Drop`) of the value; None for the whole value.
+        One field of the value, several fields, or all fields except some (`Drop`); None for the
+        whole value.
     label
-        The key in a join; None for the name of its node.
+        The key of this input in a join; None uses the name of the upstream node.
 
     See Also
     --------
@@ -83,7 +84,7 @@ class Node:
     Attributes
     ----------
     name
-        Unique in its graph.
+        The name of the node, unique in its graph.
     kind
         The name of its step kind.
     params
@@ -91,8 +92,8 @@ class Node:
     inputs
         Its inputs; () for a source.
     gather
-        How several inputs are combined: "join" joins the outputs for one element into a dict by
-        node name or label, "union" passes each element separately; None for a single input.
+        How several inputs are combined. "join" combines the outputs for one element into a dict, by
+        node name or label. "union" passes each element separately. None for a single input.
 
     See Also
     --------
@@ -114,7 +115,7 @@ class Node:
     gather: Gather | None = None
 
     def __post_init__(self) -> None:
-        # One form of the parameters, so that equal steps are equal nodes in any notation.
+        # The parameters are stored in canonical form, so that equal steps are equal nodes.
         object.__setattr__(self, "params", kinds.canonical(self.kind, dict(self.params)))
         joins = self.gather == "join"
         wires = tuple(wire.labelled(wire.label if joins else None) for wire in self.inputs)
@@ -160,7 +161,7 @@ class Node:
         return cls(name, kind, tuple(params.items()), wires, gather)
 
     def __getitem__(self, param: str) -> Any:
-        """Return the value of a parameter, or its default if it was not given.
+        """Return the value of a parameter; the default value if the parameter was not given.
 
         Raises
         ------
@@ -177,12 +178,12 @@ class Node:
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """The names of its branches; () if it has a single output."""
+        """The names of the node's branches; () if the node has a single output."""
         return kinds.arm_names(self.kind, dict(self.params))
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The names of the models that it runs."""
+        """The names of the models that the node runs."""
         return kinds.names_of(self.kind, dict(self.params), "model")
 
     @property
@@ -198,18 +199,18 @@ class Node:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of the source's fields by which it chooses a branch or a model."""
+        """The names of the source fields by which the node chooses a branch or a model."""
         params = (param for param in self.step.params if param.form == "field")
         return tuple(self[param.name] for param in params if self[param.name])
 
     @property
     def data(self) -> tuple[str, ...]:
-        """The name of the variable that it reads, if it reads one."""
+        """The name of the variable that the node reads, in a tuple; () if it reads no variable."""
         return kinds.names_of(self.kind, dict(self.params), "data")
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """The names of the functions that it calls."""
+        """The names of the functions that the node calls."""
         return kinds.names_of(self.kind, dict(self.params), "function")
 
 
@@ -220,11 +221,11 @@ class Group:
     Attributes
     ----------
     name
-        Unique among the groups and nodes of its graph.
+        The name of the group, unique among the groups and nodes of its graph.
     members
         The names of its nodes.
     gather
-        How a step that follows the group combines their outputs: "join" or "union"; see `Node`.
+        How a step after the group combines the outputs of the nodes: "join" or "union"; see `Node`.
 
     See Also
     --------
@@ -247,7 +248,7 @@ class Graph:
     """An immutable pipeline: its nodes and named groups of nodes.
 
     Two graphs are equal if they have the same nodes and groups, in any order. `bindings` and
-    `pipelines` are not part of this comparison, nor of the text and the JSON of a graph.
+    `pipelines` are not compared, and the text and the JSON of a graph do not contain them.
 
     Attributes
     ----------
@@ -256,9 +257,9 @@ class Graph:
     groups
         The named groups of nodes.
     bindings
-        Objects by the names that they were bound to.
+        The objects that are bound to names, by name.
     pipelines
-        The names of pipelines that are steps of this one: their nodes were copied into it.
+        The names of the pipelines that are used as steps. Their nodes are copied into this graph.
 
     See Also
     --------
@@ -379,7 +380,7 @@ class Graph:
     def order(self) -> tuple[Node, ...]:
         """Return the nodes in topological order: each node comes after its inputs.
 
-        If several orders are possible, nodes that come first in `nodes` come first.
+        If several orders are possible, the order of `nodes` decides.
 
         Returns
         -------
@@ -400,7 +401,7 @@ class Graph:
         return tuple(self[name] for name in ordered)
 
     def upto(self, name: str) -> Graph:
-        """Return the part of the graph that ends in a node or a group, with all steps before it.
+        """Return the subgraph that contains a node or a group, and all steps before it.
 
         Parameters
         ----------
@@ -561,7 +562,7 @@ class Graph:
         return graph
 
     def explain(self) -> Any:
-        """Explain how each step will run, with the numbers behind its lowering and grouping.
+        """Explain how each step will run, with the numbers that decide its lowering and grouping.
 
         Returns
         -------

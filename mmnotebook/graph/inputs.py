@@ -19,7 +19,7 @@ class InputNames:
     truth
         Inputs that are used only in training, such as labels.
     open
-        Whether the model accepts fields with any other name too, as ``**kwargs`` does.
+        Whether the model also accepts fields with any other name, as ``**kwargs`` does.
     always
         Whether several selected fields are always passed by name, like the columns of a table.
     """
@@ -35,7 +35,7 @@ class InputNames:
         return (*self.needed, *self.optional)
 
     def without(self, given: Container[str]) -> InputNames:
-        """Return the input names without those that already have a value."""
+        """Return the input names without the names in `given`."""
 
         def left(names: Iterable[str]) -> tuple[str, ...]:
             return tuple(name for name in names if name not in given)
@@ -45,8 +45,9 @@ class InputNames:
     def match(self, fields: Sequence[str]) -> bool:
         """Return whether several selected fields are passed by name, not as one row of numbers.
 
-        A model with one input receives them as a row. So does a model with one required input,
-        unless a field has the name of one of its inputs.
+        The fields are passed by name if `always` is true, if the model has several required inputs,
+        or if a field is in `truth`. If not, they are passed by name only if the model has several
+        inputs or is `open`, and at least one field has the name of an input.
         """
         if self.always or len(self.needed) > 1 or any(name in self.truth for name in fields):
             return True
@@ -58,13 +59,13 @@ class InputNames:
         return [name for name in self.needed if name not in fields]
 
     def extra(self, fields: Iterable[str]) -> list[str]:
-        """Return the fields that are not inputs of the model."""
+        """Return the fields that the model does not accept."""
         if self.open:
             return [name for name in fields if name in self.truth]
         return [name for name in fields if name not in self.known]
 
     def taken(self, fields: Iterable[str]) -> list[str]:
-        """Return the fields that are passed to the model, in the order of its inputs."""
+        """Return the fields that the model receives: its inputs in order, then other fields."""
         fields = list(fields)
         first = [name for name in self.known if name in fields]
         others = [name for name in fields if name not in (*self.known, *self.truth)]

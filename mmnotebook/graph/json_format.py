@@ -19,7 +19,7 @@ def to_json(graph: Graph) -> str:
 
 
 def to_data(graph: Graph) -> dict[str, Any]:
-    """Return a graph as the value that its JSON text contains."""
+    """Convert a graph to the dict that its JSON text contains."""
     return {
         "mmnotebook": FORMAT,
         "nodes": [_node_to_json(node) for node in graph.nodes],
@@ -49,7 +49,7 @@ def loaded(text: str) -> Any:
 
 
 def of_data(data: Any) -> Graph:
-    """Return the graph from which `to_data` created this data, without validation.
+    """Convert the result of `to_data` back to a graph, without validation.
 
     Raises
     ------
@@ -115,5 +115,5 @@ def _text_or_none(value: Any) -> str | None:
 
 
 def _gather(value: Any) -> Any:
-    """Return a text or None; `validate` checks that it is one of `Gather`."""
+    """Return a string or None; `Graph.validate` checks whether it is a value of `Gather`."""
     return _text_or_none(value)

@@ -1,4 +1,4 @@
-"""Step kinds: the description of one, and the mapping of all that are installed."""
+"""`StepKind`, the description of a step kind, and `KINDS`, the mapping of all installed kinds."""
 
 from __future__ import annotations
 
@@ -38,22 +38,23 @@ class Param:
     allowed
         The valid values, in words.
     required
-        Whether it must be given.
+        Whether the parameter must be given.
     default
-        The value if it is not given; a value equal to it is left out of the node.
+        The value if the parameter is not given. A node does not store a value that equals the
+        default.
     names
-        The role of the name that its value is; None for a value that is not a name.
+        What a name in the value refers to: data, a function or a model. None if the value contains
+        no name.
     form
-        What its value is, and how the notation writes it: a plain "value"; a "number", always
+        The form of the value in the notation: a plain "value"; a "number", always
         with a decimal point; a "field" of the source, which is then kept with the elements; the
         "branches" of a routing step; or a "mapping" of keys to names.
     keyword
-        Whether it is always written as a keyword argument, although it is required.
+        Whether the parameter is always written as a keyword argument, although it is required.
     why
         Returns a more precise message about an invalid value, or None.
     meant
-        Returns the valid value that was probably meant by an invalid one, in the notation, or
-        None.
+        Returns a correction of an invalid value, as text in the notation, or None.
     """
 
     name: str
@@ -77,52 +78,55 @@ class StepKind:
     name
         Its name in a `Node` and in the notation.
     family
-        The group of kinds that it belongs to. Steps of the family "model" output predictions;
+        The family of the step kind. Steps of the family "model" output predictions;
         steps of the family "routing" pass each input unchanged to one of several branches.
     summary
-        What it does, in one line.
+        What a step of this kind does, in one line.
     params
-        Its parameters, in the order in which they are written.
+        The parameters, in the order in which the notation writes them.
     lowering
-        How it becomes Beam transforms: a `mmnotebook.beam.lowering.step.Lowering`, as
-        "module:name", so that it is imported when a graph runs. "" for a source, whose data is
-        read by the layer of the sources.
+        How a step becomes Beam transforms: a `mmnotebook.beam.lowering.step.Lowering`, written as
+        "module:name", so that the module is imported only when a graph runs. "" for a source: the
+        layer `sources` reads its data.
     lean
-        A second lowering for runs in this process, with the same results and fewer transforms;
-        None uses `lowering` there too.
+        A second lowering for runs in this process, with the same results and fewer transforms. If
+        None, these runs also use `lowering`.
     inputs
-        "none" for a source, "any" for one input or several, "join" for a step that combines
+        "none" for a source; "any" for one input or several inputs; "join" for a step that combines
         several outputs for one element.
     arms
-        The parameter that names its branches; None for a step with a single output.
+        The parameter with the names of the branches; None for a kind with a single output.
     ends
-        Whether no step may follow it.
+        Whether a step of this kind must be the last step.
     unnamed
         Optional parameters that may be written as positional arguments.
     passes_on
-        Whether each of its outputs is one of its inputs, unchanged.
+        Whether each output of a step is one of the inputs of the step, unchanged.
     outputs
         The number of outputs per element. With "any number", the outputs are children of the
         element, and each child has a new id.
     bare
-        The role of a name that is such a step when it is written alone: `rows`, `mlp`, `crop`.
+        The role of the names that are a step of this kind when they are written alone, such as
+        `rows`, `mlp` or `crop`; None if there are no such names.
     named_after
-        The parameter that a node is named after if its line has no name; None for the kind.
+        The parameter whose value is the name of a node if its line has no name; None uses the name
+        of the kind.
     listed
-        Whether the palette and the completion list the kind itself. If not, they list the names
-        that are such a step when they are written alone.
+        Whether the palette and the completion list the kind itself. If not, they list only the
+        names that are such a step when they are written alone.
     rank
         Its place in lists; lower ranks come first, and kinds of equal rank are sorted by name.
     start
         Parameters of a new step in the builder.
     how
-        How it runs, in a few words; None for `summary`.
+        How a step of this kind runs, in a few words, or a function that returns these words for a
+        node; None uses `summary`.
     describe
         Returns what a node does, in a few words; None shows its first parameter.
     details
         Returns further lines for the tooltip of a node.
     problems
-        Yields the problems of such a node in a graph, beyond its parameters and inputs.
+        Yields problems of a node that the checks of its parameters and inputs do not find.
     templates
         The templates that contain it: patterns of several steps.
     """
@@ -151,27 +155,27 @@ class StepKind:
     templates: tuple[Template, ...] = ()
 
     def param(self, name: str) -> Param | None:
-        """Return the parameter with this name, None if there is none."""
+        """Return the parameter with this name; None if there is no such parameter."""
         return next((param for param in self.params if param.name == name), None)
 
     @property
     def chooses_models(self) -> bool:
-        """Whether it chooses one of several models for each element."""
+        """Whether a step of this kind chooses one of several models for each element."""
         return self.family == "model" and self.param("model") is None
 
     @property
     def runs_one_model(self) -> bool:
-        """Whether it runs one model on each element."""
+        """Whether a step of this kind runs one model on each element."""
         return self.family == "model" and self.param("model") is not None
 
     @property
     def reads_files(self) -> bool:
-        """Whether it is a source that reads files, not data of the notebook."""
+        """Whether a step of this kind is a source that reads files, not data of the notebook."""
         return self.family == "source" and self.param("path") is not None
 
     @property
     def weighed(self) -> bool:
-        """Whether each of its branches has a weight."""
+        """Whether each branch of a step has a weight."""
         param = self.param(self.arms) if self.arms else None
         return param is not None and param.meant is not None
 
@@ -182,20 +186,20 @@ class StepKind:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The names of the parameters in the notation: `by` is a field or a function."""
+        """The names of the parameters in the notation, where `by_function` is also written `by`."""
         return tuple(p.name for p in self.params if p.name != "by_function")
 
 
 class StepKinds(Mapping[str, StepKind]):
-    """The step kinds by name, in the order of their ranks; imported when they are first needed.
+    """The step kinds by name, in the order of their ranks. The kinds are imported on first use.
 
     Parameters
     ----------
     own
         Returns the kinds of this package.
     others
-        Returns the kinds of other installed packages. It is called for a name that is not a kind of
-        this package, and when all kinds are listed.
+        Returns the kinds of other installed packages. This function is called if a name is not a
+        kind of this package, and if all kinds are listed.
     """
 
     def __init__(
@@ -240,17 +244,17 @@ KINDS: Mapping[str, StepKind] = StepKinds(
 
 
 def bare(role: Role) -> StepKind:
-    """Return the kind of the step that a name with this role is when it is written alone."""
+    """Return the step kind of a name that has this role and is written alone, such as `rows`."""
     return next(kind for kind in KINDS.values() if kind.bare == role)
 
 
 def bare_step(role: Role, name: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the kind and the parameters of the step that a name is when it is written alone."""
+    """Return the kind and the parameters of the step for a name that is written alone."""
     return bare(role).name, {role: name}
 
 
 def names_of(kind: str, params: Mapping[str, Any], role: Role) -> tuple[str, ...]:
-    """Return the models, functions or data that a step's parameters name, each once."""
+    """Return the names in a step's parameters that have this role, without duplicates."""
     known = KINDS[kind].params if kind in KINDS else ()
     found: dict[str, None] = {}
     for param in known:
@@ -263,13 +267,13 @@ def names_of(kind: str, params: Mapping[str, Any], role: Role) -> tuple[str, ...
 
 
 def default_name(kind: str, params: dict[str, Any]) -> str:
-    """Return the name of a node whose line does not name it."""
+    """Return the default name of a node, which it has if its line has no name."""
     after = KINDS[kind].named_after if kind in KINDS else None
     return str(params[after]) if after in params else kind
 
 
 def arm_names(kind: str, params: dict[str, Any]) -> tuple[str, ...]:
-    """Return the branches of a step, () if it has a single output.
+    """Return the names of a step's branches; () if the step has a single output.
 
     Branches whose name is not a string are left out.
     """
@@ -282,7 +286,10 @@ def arm_names(kind: str, params: dict[str, Any]) -> tuple[str, ...]:
 
 
 def canonical(kind: str, params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return the parameters in the order of the kind, as tuples, without default values."""
+    """Return the parameters in canonical form: in the kind's order, without default values.
+
+    Lists are replaced by tuples.
+    """
     known = KINDS[kind].params if kind in KINDS else ()
     order = {param.name: place for place, param in enumerate(known)}
     defaults = {param.name: param.default for param in known if not param.required}

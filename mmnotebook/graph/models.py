@@ -37,14 +37,14 @@ class ModelSpec:
     batch_size
         Elements per call of the model; None for the default of the handler.
     default_batch
-        Whether the batch size is the default. A remote model is then called with one element at a
-        time.
+        Whether the batch size is the default. In this case, a remote model is called with one
+        element at a time.
     device
         "CPU" or "GPU".
     output
         "argmax", a function of one raw output, or None for the raw output.
     target, params
-        The class of a state dict and its arguments, or the Beam handler.
+        The model class of a state dict and the arguments of the class, or the Beam handler.
     method
         The method of the model to call; None for the default of the framework.
     preprocess
@@ -62,36 +62,36 @@ class ModelSpec:
     timeout
         Time limit of one call, in seconds; None for no limit.
     batched
-        Whether a call takes a batch; otherwise it takes one element, unchanged.
+        Whether the model is called with a batch; if not, it is called with one element, unchanged.
     batch_axis
         The batch axis of the input.
     output_batch_axis
-        The batch axis of the outputs: one for all, one for each by position or name, or None for
-        the first axis.
+        The batch axis of the outputs: one axis for all outputs, an axis for each output (by
+        position or name), or None for the first axis.
     collate
         A function of the list of preprocessed elements that returns the input of the model, or
         None.
     reset
-        The method, or function of the model, that restores its initial state.
+        The method of the model, or the function of the model, that restores the initial state.
     remote
-        Whether the model is remote; None detects it in the first call.
+        Whether the model is remote; None if the first call detects this.
     version
-        The version of its predictions, declared by the user, or None.
+        The version of the model's predictions, which the user declares; or None.
     cache
-        "element" if each prediction is cached by its element, None for the default.
+        "element" if the prediction for each element is cached separately; None for the default.
     input_names
-        The input names of the model, according to its framework; None if it has no names.
+        The input names of the model, as its framework reports them; None if there are no names.
     replaces
-        The `origin` of the previous model of this name; None for a new name.
+        The `origin` of the model that had this name before; None if there was no such model.
     files
-        The files and folders of the user from which it is loaded, each with the digest of its
-        content: that at `path`, and those to which a handler or an object refers.
+        The user's files and folders from which the model is loaded, each with a digest of its
+        content: the file at `path`, and the files that a handler or an object refers to.
     references
-        The objects that its pickles import: (module, name), or (package, "") for a library.
+        The objects that the model's pickles import: (module, name), or (package, "") for a library.
     unknown
-        The reason why its content cannot be fingerprinted; or "".
+        The reason why the model's content cannot be fingerprinted; "" if it can be.
     given
-        The registered target, which is not sent to other processes.
+        The registered target itself. It is not sent to other processes.
 
     See Also
     --------
@@ -151,7 +151,7 @@ class ModelSpec:
 
     @property
     def fields(self) -> InputNames | None:
-        """The inputs that are passed by field name, without those that every call sets."""
+        """The input names that are not in `inference_args`; None if the model has no names."""
         names = self.input_names
         return None if names is None else names.without(self.inference_args)
 
@@ -211,9 +211,9 @@ class Registry(Mapping[str, ModelSpec]):
         return name in self._specs
 
     def add(self, spec: ModelSpec) -> ModelSpec | None:
-        """Add a model, or replace the one of the same name.
+        """Add a model, or replace the model of the same name.
 
-        `mmnotebook.register` creates the spec and calls this.
+        `mmnotebook.register` creates the spec and calls this method.
 
         Parameters
         ----------
@@ -329,7 +329,7 @@ def _called(value: Any) -> str:
 
 
 def _options(spec: ModelSpec) -> str:
-    """Return the other options as text; of dicts only the names, since a value may be a secret."""
+    """Return the other options as text; only the keys of dicts, because a value may be a secret."""
     single = {
         "method": spec.method,
         "preprocess": None if spec.preprocess is None else _called(spec.preprocess),

@@ -40,7 +40,7 @@ _MODELS = {
 def is_a(value: Any, types: set[tuple[str, str]]) -> bool:
     """Return whether `value` is an instance of one of these (top package, class name) types.
 
-    Nothing is imported for this.
+    The check imports nothing.
     """
     return any((_package(cls), cls.__name__) in types for cls in type(value).__mro__)
 
@@ -50,11 +50,11 @@ def _package(cls: type) -> str:
 
 
 def role_of(value: Any) -> Role | None:
-    """Return the role that an object can have in a pipeline, None if it can have none.
+    """Return the role of an object in a pipeline; None if a pipeline cannot use the object.
 
-    "unregistered" is a model that has not been registered: it could be called, but without batches
-    and without metrics. The role depends on the type alone. No attribute of the object is read,
-    because reading one from a proxy can have any effect.
+    "unregistered" is the role of a model that is not registered. Such a model could be called, but
+    without batches and without metrics. The role depends on the type alone. No attribute of the
+    object is read, because reading an attribute of a proxy can have any effect.
     """
     kind = type(value)
     if is_a(value, _DATA) or issubclass(kind, (list, tuple, range, str, PurePath)):
@@ -72,14 +72,14 @@ def role_of(value: Any) -> Role | None:
 
 @dataclass(frozen=True)
 class Names:
-    """The objects among which bare names are looked up.
+    """Lookup of bare names in registered models, passed objects and notebook variables.
 
     Attributes
     ----------
     models
         The registered models by name.
     given
-        Objects that were passed by name; they take precedence over the notebook's.
+        Objects that were passed by name. They take precedence over variables of the notebook.
     notebook
         The variables of the notebook.
     """
@@ -93,7 +93,7 @@ class Names:
         return self.given[name] if name in self.given else self.notebook[name]
 
     def useless(self, name: str) -> str | None:
-        """Return the type of an object that a pipeline cannot use, as "an int"; otherwise None."""
+        """Return the type of an object, as "an int", if no pipeline can use it; otherwise None."""
         if self.role(name) is not None:
             return None
         try:
@@ -103,7 +103,7 @@ class Names:
         return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
 
     def has_items(self, name: str) -> bool:
-        """Return whether the object with this name is iterable: list() converts it to data."""
+        """Return whether the object with this name is iterable: list() can convert it to data."""
         return issubclass(type(self.object(name)), Iterable)
 
     def function(self, name: str) -> Any:
@@ -115,7 +115,7 @@ class Names:
         return value if role_of(value) == "function" else None
 
     def target(self, name: str) -> Any:
-        """Return the model that the variable with this name holds, None if it holds none."""
+        """Return the object with this name if it is a model or has a `predict`; otherwise None."""
         try:
             value = self.object(name)
         except KeyError:
@@ -141,7 +141,7 @@ class Names:
             return None
 
     def known(self, *roles: Role) -> Iterator[str]:
-        """Yield the names that have one of these roles, without private variables."""
+        """Yield the names that have one of these roles; skip private variables."""
         yield from (name for name in self.models if "model" in roles)
         for name in {**self.notebook, **self.given}:
             if not name.startswith("_") and name not in self.models and self.role(name) in roles:
@@ -149,21 +149,21 @@ class Names:
 
 
 def how_to_register(name: str, method: str | None = None) -> str:
-    """Return the code, for a message, that registers a variable or its method as a model."""
+    """Return example code that registers a variable, or one of its methods, as a model."""
     keyword, option = (f', method="{method}"', f" --method {method}") if method else ("", "")
     return f'mm.register("{name}", {name}{keyword}), or %mm_model {name} {name}{option}'
 
 
 def how_to_bind(name: str) -> str:
-    """Return, for a message, how to bind a name of a graph to an object, here or in a script."""
+    """Return text for a message: how to bind a name to an object, in a notebook or in a script."""
     first = f"define {name} in the notebook" if shell() else f"mm.pipeline(..., {name}={name})"
     return f"{first}, or graph.bind({name}=...)"
 
 
 def notebook_names() -> Mapping[str, Any]:
-    """Return the variables of the notebook, without IPython's own; {} outside a notebook.
+    """Return the notebook's variables, without those of IPython itself; {} outside a notebook.
 
-    While `%run` executes a script, they are the variables of the script.
+    While `%run` executes a script, the result is the variables of the script.
     """
     running = shell()
     return {} if running is None else variables_of(running)

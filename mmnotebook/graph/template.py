@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fill:
-    """The names that fill the places of a template; None or () for a missing name."""
+    """The names of data, models and a function for a template; None or () if they are missing."""
 
     data: str | None
     models: tuple[str, ...]
     function: str | None
 
     def several(self, count: int) -> tuple[str | None, ...]:
-        """Return the models, and None for each one that is missing up to `count`."""
+        """Return the models, followed by None for each model that is missing up to `count`."""
         return (*self.models, *[None] * (count - len(self.models)))
 
 
@@ -40,11 +40,12 @@ class Template:
     Attributes
     ----------
     name
-        Its name in the command that adds it.
+        The name of the template in the command that adds it.
     title, summary
-        Its name in menus, and what it does in one line.
+        The name of the template in menus, and what the template does, in one line.
     make
-        Adds its steps to a sketch. They read the given input and use the given names.
+        Adds the template's steps to a sketch. The steps read the given input and use the given
+        names.
     roles
         The roles of the names that fill it: "data" (one name), "models" (a list of names) and
         "function" (one name).

@@ -1,7 +1,7 @@
-"""Calls from the graph layer to layers above: text, drawing, validation, the step kinds.
+"""Calls of functions in layers above the graph layer: text, drawing, validation, step kinds.
 
-The graph layer imports none of them. The package's `__init__` sets `find`, which imports a function
-when it is first called.
+The graph layer imports none of these layers. The package's `__init__` sets `find`, which imports a
+function when it is first called.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The graph under construction while its text is read."""
+"""The graph that is built while a text is read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class GraphDraft:
     Parameters
     ----------
     names
-        Lookup of bare names; None looks nothing up.
+        Lookup of bare names; None for no lookup.
     log
         Receives the problems.
 
@@ -53,7 +53,7 @@ class GraphDraft:
         self._meanings = Meanings(names or Names({}, {}, {}))
 
     def add(self, at: ast.AST, content: Node, upstream: Ends | None, name: str | None) -> Ends:
-        """Add a node with this content, named after its line or kind; add a source only once."""
+        """Add a node with this content, named after its line or kind; add equal sources once."""
         self._own[content] = None
         if upstream is None and name is None:
             return Ends((Input(self._start(at, content)),))
@@ -68,7 +68,7 @@ class GraphDraft:
     def take(
         self, at: ast.AST, called: str, pipeline: Graph, upstream: Ends | None, name: str | None
     ) -> Ends:
-        """Copy a pipeline into this graph; if it starts lines, copy it only once."""
+        """Copy a pipeline into this graph; copy it only once if it starts several lines."""
         if upstream is None and name is None and called in self._heads:
             return self._heads[called]
         if upstream is not None and (upstream.broken or self.is_mixed(at, upstream)):
@@ -96,7 +96,7 @@ class GraphDraft:
         self._places[group.name] = at
 
     def is_mixed(self, at: ast.AST, ends: Ends) -> bool:
-        """Return whether some outputs are joined and others in a union; if so, log a problem."""
+        """Return whether some outputs are joined and others are in a union; log a problem if so."""
         if ends.mixed:
             remedy = "put a step after the inner ones, or put them on a separate line"
             self._log.add(at, _MIXED, allowed="[a, b] or {a, b}", remedy=remedy)
@@ -113,7 +113,7 @@ class GraphDraft:
         return graph
 
     def _checked(self, graph: Graph) -> Iterator[Problem]:
-        """Yield the problems of a graph with their positions, without those of broken nodes."""
+        """Yield the problems of a graph with positions; of broken nodes, only of parameters."""
         found = [p for p in validation.problems(graph) if p.node not in self._tainted]
         for name in self._tainted:
             found += validation.parameter_problems(graph[name])

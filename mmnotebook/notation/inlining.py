@@ -1,4 +1,4 @@
-"""Pipelines as steps of another: their nodes are copied into the outer graph."""
+"""Inlining: copying a pipeline that is a step of another pipeline into the outer graph."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NotTakenIn(Exception):
     Attributes
     ----------
     message, allowed, remedy
-        What is wrong, what is allowed at this place, and how to fix it.
+        The problem, what is allowed at this place, and how to fix the problem.
     """
 
     def __init__(self, message: str, allowed: str, remedy: str | None = None) -> None:
@@ -58,13 +58,13 @@ class Inlining:
     pipeline
         The pipeline.
     upstream
-        Its input; None where the pipeline starts a line, with its own sources.
+        The input of the pipeline; None if the pipeline starts a line and reads its own sources.
     name
         The line's name for the output, None if the line has none.
     free
         Returns an unused name: its argument, with a number appended if needed.
     source
-        Returns the name of the source node with this content, which all its users share.
+        Returns the name of the source node with this content. Equal sources are one node.
 
     Raises
     ------
@@ -110,7 +110,7 @@ class Inlining:
         return sources[0]
 
     def _outputs(self) -> tuple[str, ...]:
-        """Return the names of the last steps; those of `write` steps if there are no others."""
+        """Return the names of the last steps: of `write` steps only if there are no others."""
         writes = [node.name for node in self._order if KINDS[node.kind].ends]
         others = [node for node in self._order if node.name not in writes]
         used = {wire.node for node in others for wire in node.inputs} | {self._replaced}
@@ -193,7 +193,11 @@ class Inlining:
         return replace(outer, select=wire.select)
 
     def _groups(self, name: str | None, free: Callable[[str], str]) -> tuple[Group, ...]:
-        """Return the renamed groups, without those of the replaced source or of a named output."""
+        """Return the groups with their new names.
+
+        A group that contains the replaced source is left out. If the line has a name, the group of
+        the outputs is left out too.
+        """
         found = []
         for group in self._pipeline.groups:
             if self._replaced in group.members or (group == self._cover and name is not None):

@@ -33,11 +33,12 @@ class LineEnd:
 
 
 class Layout:
-    """The decision which nodes are written in short form, in a list, and inside a line.
+    """The layout of a text: which nodes are written in short form, in a list, or inside a line.
 
-    A node is inside a line if nothing outside that line refers to it: it has its default name, is
-    in no group, and all steps that use its output follow on that line. No decision depends on the
-    order of the nodes, so a graph that is read from its text has the same text again.
+    A node is inside a line if nothing outside that line refers to the node: the node has its
+    default name, is in no group, and all steps that use its output follow on that line. The layout
+    does not depend on the order of the nodes: a graph that is parsed from its text has the same
+    text.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -61,7 +62,7 @@ class Layout:
 
     @property
     def named(self) -> set[str]:
-        """The groups that need no separate line: the line of their members has their name."""
+        """The groups without a separate line: the line of their members has the group's name."""
         return {row.group for row in self._rows.values() if row.group is not None}
 
     def row(self, node: Node) -> LineEnd | None:
@@ -81,7 +82,7 @@ class Layout:
         return row if name == first else None
 
     def _fed_in_short(self, fork: Node) -> Names:
-        """Return the models after a split or switch that has a short form; () without one."""
+        """Return the model nodes after a split or switch if it has a short form; otherwise ()."""
         uses = {wire.port: node for node, wire in self._uses[fork.name]}
         known = {param.name for param in kinds.KINDS[fork.kind].params}
         fed = [uses[arm] for arm in fork.arms if arm in uses]
@@ -98,7 +99,7 @@ class Layout:
         return tuple(node.name for node in fed) if fits else ()
 
     def _have_one_use(self, names: Sequence[str]) -> bool:
-        """Return whether each of these nodes has one use and is in no group."""
+        """Return whether each of these nodes is used exactly once and is in no group."""
         return all(len(self._uses[n]) == 1 and n not in self._grouped for n in names)
 
     def _continued(self, node: Node) -> str | None:
@@ -114,7 +115,7 @@ class Layout:
         return fork if one_field and self._have_one_use(feeding) else None
 
     def _fit_a_list(self, names: Sequence[str]) -> bool:
-        """Return whether these nodes can be written as one list of steps with a single input."""
+        """Return whether these nodes can be written as one list of steps with the same input."""
         nodes = [self.graph[name] for name in names]
         return len({node.inputs for node in nodes}) == 1 and all(map(self._is_plain, nodes))
 
@@ -129,7 +130,10 @@ class Layout:
         return names if fits else ()
 
     def _named_rows(self) -> dict[str, LineEnd]:
-        """Return the lists and forks that have the name of a group; the first group if several."""
+        """Return, by member, the lists and forks that are written with the name of a group.
+
+        If groups have a common member, only the first of these groups is used.
+        """
         rows: dict[str, LineEnd] = {}
         for group in self.groups:
             if not rows.keys().isdisjoint(group.members):
@@ -145,7 +149,7 @@ class Layout:
         return rows
 
     def _leaf_rows(self) -> dict[str, LineEnd]:
-        """Return the lists of final steps, two or more, that have one input and are in no group."""
+        """Return, by member, the lists of two or more final steps that have the same input."""
         found: dict[Input, list[str]] = defaultdict(list)
         for node in self.order:
             last = node.name not in self._grouped and not self._uses[node.name]

@@ -27,7 +27,7 @@ _LISTED = 16
 
 
 def listed(names: Iterable[str]) -> str:
-    """Join names for a message, at most the first sixteen; "none" for no name."""
+    """Join at most sixteen names, sorted; return "none" if there are no names."""
     every = sorted(set(names))
     more = ", …" if len(every) > _LISTED else ""
     return ", ".join(every[:_LISTED]) + more or "none"
@@ -84,7 +84,7 @@ class Log:
         return text if len(text) <= _FOUND else text[: _FOUND - 1] + "…"
 
     def whole(self, node: ast.AST) -> str | None:
-        """Return the text of a node if it is one short line, else None."""
+        """Return the text of a node if the text is one short line; otherwise None."""
         found = self.found(node)
         one_line = getattr(node, "end_lineno", None) == getattr(node, "lineno", None)
         return found if one_line and not found.endswith("…") else None
@@ -100,9 +100,10 @@ class Log:
         remedy: str | None = None,
         unbound: bool = False,
     ) -> None:
-        """Log a problem of `node`, with the candidate that is most similar to `name` or its text.
+        """Log a problem of `node`, with the candidate that is most similar to `name`.
 
-        `unbound` is true if the name is undefined.
+        If `name` is None, the text of the node is compared. `unbound` is true if the name is
+        undefined.
         """
         line, column = self.place(node)
         found = self.found(node)
@@ -114,7 +115,7 @@ class Log:
             self.unbound[name] = close
 
     def takes_gap(self, node: ast.AST, allowed: str, remedy: str) -> bool:
-        """Return whether `...` is allowed here, and log a problem if it is not."""
+        """Return whether `...` is allowed at this place; log a problem if it is not allowed."""
         if not self.incomplete:
             message = "'...' is a placeholder for a missing part"
             self.add(node, message, allowed=allowed, remedy=remedy)
@@ -163,7 +164,7 @@ class Log:
 
 
 def _continued(source: str) -> str:
-    """Continue lines that begin with `|`, without a change to any position.
+    """Join lines that begin with `|` to the line before, without changing any position.
 
     A backslash at the end of the line before replaces the comment of that line.
     """

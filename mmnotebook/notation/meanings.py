@@ -1,4 +1,4 @@
-"""The names of inlined pipelines, and what they refer to."""
+"""The objects to which the names in inlined pipelines refer."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Clash:
     name
         The name.
     pipeline
-        The pipeline in which it refers to one of them.
+        The pipeline in which the name refers to the first of the two objects.
     message
-        The two objects, and where the name refers to each.
+        A message with the two objects, and with the pipeline of each.
     """
 
     name: str
@@ -44,9 +44,9 @@ class Meanings:
     Attributes
     ----------
     bindings
-        The objects bound in those pipelines.
+        The objects that are bound in the inlined pipelines.
     pipelines
-        Names of those pipelines, and of the pipelines inlined into them.
+        The names of the inlined pipelines, and of the pipelines inlined into these pipelines.
     """
 
     def __init__(self, names: Names) -> None:
@@ -56,7 +56,7 @@ class Meanings:
         self.pipelines: dict[str, None] = {}
 
     def take(self, called: str, pipeline: Graph, nodes: Iterable[Node]) -> list[Clash]:
-        """Record the objects that the `nodes` of a pipeline name; return the names that clash."""
+        """Record the objects to which names in `nodes` refer; return the names that clash."""
         self.pipelines.update(dict.fromkeys([called, *pipeline.pipelines]))
         found = []
         for name in _names(nodes):
@@ -72,7 +72,7 @@ class Meanings:
         return found
 
     def own(self, nodes: Iterable[Node]) -> Iterator[Clash]:
-        """Yield the names that refer to another object in the outer pipeline.
+        """Yield the names that refer to different objects in an inlined and in the outer pipeline.
 
         Parameters
         ----------

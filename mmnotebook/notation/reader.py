@@ -40,7 +40,7 @@ class NotationReader:
         self._words = Words(names, log, self._draft.lines, self._nodes)
 
     def read(self, tree: ast.Module) -> Graph:
-        """Return the graph of a syntax tree, which is incomplete if the log has problems."""
+        """Convert a syntax tree to a graph; the graph is incomplete if the log has problems."""
         lines = [self._line_parts(statement) for statement in tree.body]
         for target, _ in lines:
             if target is not None:
@@ -74,7 +74,10 @@ class NotationReader:
         self._read.update([target.id] if target else [])
 
     def _ended(self, value: ast.expr, ends: Ends) -> Ends:
-        """Return `ends` if a line may end with them; otherwise log the problem, return BROKEN."""
+        """Return `ends` if a line may end with these outputs; otherwise log a problem.
+
+        If there is a problem, the result is `BROKEN`.
+        """
         last = pieces(value)[-1]
         if any(wire.select is not None for wire in ends.wires):
             message = "a field is selected, but no step follows"
@@ -177,7 +180,7 @@ class NotationReader:
         return together(members, "join")
 
     def _peeled(self, node: ast.expr) -> tuple[ast.expr, ast.expr | None]:
-        """Return the part of a term before its `[…]` or `.drop(…)`, and the term if it has one."""
+        """Return a term without its `[…]` or `.drop(…)`, and the whole term if it has either."""
         inner, depth = node, 0
         while (within := selected_of(inner)) is not None:
             inner, depth = within, depth + 1
@@ -269,7 +272,7 @@ class NotationReader:
             fork = self._make(call, kind.name, {**values, str(kind.arms): weighed}, upstream, None)
         else:
             read = {**(values or {}), str(kind.arms): weighed}
-            if weighed is None:  # its problem is in the log
+            if weighed is None:  # the problem is already in the log
                 del read[str(kind.arms)]
             self._words.values.check(call, kind, read)
         return together([self._arm(kind, arm, fork) for arm in arms], "union")

@@ -52,7 +52,7 @@ def together(parts: Sequence[Ends], gather: Gather) -> Ends:
 
 
 def selected_of(term: ast.expr) -> ast.expr | None:
-    """Return the part of a term before `[…]` or `.drop(…)`; None for a term without them."""
+    """Return the part of a term before `[…]` or `.drop(…)`; None for a term without a selection."""
     if isinstance(term, ast.Subscript):
         return term.value
     if isinstance(term, ast.Call) and isinstance(term.func, ast.Attribute):
@@ -61,7 +61,7 @@ def selected_of(term: ast.expr) -> ast.expr | None:
 
 
 def select_of(term: ast.expr) -> Select:
-    """Return the fields that `[…]` or `.drop(…)` selects; None if these are not field names."""
+    """Return the fields that `[…]` or `.drop(…)` selects; None if they are not field names."""
     if isinstance(term, ast.Call):
         dropped = None if term.keywords else _texts(term.args)
         return Drop(dropped) if dropped else None
@@ -73,7 +73,7 @@ def select_of(term: ast.expr) -> Select:
 
 
 def _texts(items: Sequence[ast.expr]) -> tuple[str, ...] | None:
-    """Return literals that are all strings; None for no literals or other values."""
+    """Return the values of string literals; None if there are no items or other expressions."""
     values = [item.value for item in items if isinstance(item, ast.Constant)]
     texts = tuple(value for value in values if isinstance(value, str))
     return texts if items and len(texts) == len(items) else None

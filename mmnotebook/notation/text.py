@@ -24,8 +24,8 @@ def parse(text: str, names: Names | None = None) -> Graph:
     text
         Lines `name = data | step | step`; the name and its `=` are optional.
     names
-        Lookup of bare names. None looks nothing up: a new name at the start of a line is data, one
-        after a `|` is a model.
+        Lookup of bare names. If None, a new name at the start of a line is data, and a name after
+        a `|` is a model.
 
     Returns
     -------
@@ -106,7 +106,8 @@ def pipeline(text: str, /, **names: object) -> Graph:
 def bound(text: str, names: Mapping[str, object], call: Callable[[str], str]) -> Graph:
     """Create a graph from its text, with the given objects bound to their names.
 
-    For a remedy, `call` returns the text of a call with more arguments, such as `a=a, b=b`.
+    `call` returns the text of a call for an error message. It receives the missing arguments as
+    text, such as `a=a, b=b`.
     """
     _check_text(text)
     log = Log(text)
@@ -120,8 +121,8 @@ def bound(text: str, names: Mapping[str, object], call: Callable[[str], str]) ->
 def _how_to_give(unbound: Mapping[str, str | None], call: Callable[[str], str]) -> Iterator[str]:
     """Yield remedies for undefined names: register a model, or pass an object.
 
-    A name that is similar to a known name, and is no variable of the caller, counts as misspelled:
-    it has no remedy here.
+    A name that is not a variable of the caller has a remedy only outside a notebook, and only if no
+    known name is similar to it. A similar name is probably a misspelling.
     """
     there = of_caller(unbound)
     models = [name for name, value in there.items() if role_of(value) == "unregistered"]

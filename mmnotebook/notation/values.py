@@ -50,7 +50,7 @@ class Values:
     def arguments(
         self, call: ast.Call, kind: StepKind, skip: frozenset[str] = frozenset()
     ) -> dict[str, Any] | None:
-        """Read a call's arguments, without keywords in `skip`; None after a problem."""
+        """Read the arguments of a call, except those in `skip`; None if there is a problem."""
         values: dict[str, Any] = {}
         given: set[str] = set()
         broken = False
@@ -160,7 +160,7 @@ class Values:
         return f'"{self._log.found(node)}"'
 
     def function(self, node: ast.expr, remedy: str | None = None) -> str:
-        """Read the name of a function; `remedy` is what to do if the name is another value."""
+        """Read the name of a function; `remedy` is the remedy for a name that is not a function."""
         name = self._identifier(node, "a function")
         names = self._names
         if names is None or names.function(name) is not None:

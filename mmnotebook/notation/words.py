@@ -1,4 +1,4 @@
-"""The resolution of bare names, and messages about unknown ones."""
+"""Lookup of bare names, and messages about unknown names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Words:
     Parameters
     ----------
     names
-        Lookup of names. If None, a name can be anything that is allowed at its place.
+        Lookup of names. If None, every name is valid and gets a role that its place allows.
     log
         Receives the problems.
     lines
@@ -57,7 +57,7 @@ class Words:
         return found
 
     def starts(self, node: ast.Name) -> bool:
-        """Return whether a name can start a line, and log a problem if it cannot."""
+        """Return whether a name can start a line; log a problem if it cannot start a line."""
         name, role = node.id, self.role(node.id)
         if name in self._lines:
             above = "a line can only use names from earlier lines"
@@ -106,7 +106,7 @@ class Words:
         return listed([*self._nodes, *data])
 
     def step(self, node: ast.Name) -> Step | None:
-        """Return the step that a bare name after a `|` is: a model, or a function that maps."""
+        """Return the step of a bare name after a `|`: a model or a map; None for a problem."""
         name, names = node.id, self._names
         if names is None or name in names.models:
             return bare_step("model", name)
@@ -205,7 +205,7 @@ class Words:
         return self.first(term) if data else None
 
     def _called(self, call: ast.Call) -> str:
-        """Return the remedy for a call after a `|` of anything but a step kind."""
+        """Return the remedy for a call after a `|` that is not the call of a step kind."""
         if isinstance(call.func, ast.Attribute) and (method := self._method(call.func)):
             return method
         return "define a function that does this, def f(value): ..., and write | f"
@@ -239,7 +239,7 @@ class Words:
     def arms(
         self, call: ast.Call, kind: StepKind, arms: Sequence[ast.keyword]
     ) -> tuple[Any, ...] | None:
-        """Return the branches that keywords of a call name, with their weights for a split."""
+        """Return the branches in a call's keywords, with a split's weights; None for a problem."""
         place = [param.name for param in kind.params].index(str(kind.arms))
         if len(call.args) > place or any(word.arg == kind.arms for word in call.keywords):
             given = ", ".join(str(arm.arg) for arm in arms)
@@ -272,7 +272,7 @@ class Words:
         return None
 
     def arm(self, arm: ast.keyword) -> Step | None:
-        """Return the step at which a branch of a split ends: the step with the branch's name."""
+        """Return the step after a branch of a split: the step with the name of the branch."""
         name, names = str(arm.arg), self._names
         if not isinstance(arm.value, ast.Constant) or isinstance(arm.value.value, str):
             return None  # not a branch: `arms` logged it
@@ -341,6 +341,6 @@ class Words:
 
 
 def signature(kind: StepKind, optional: bool = True) -> str:
-    """Return how a step kind is written, as in `cascade(small, big, below, score=…)`."""
+    """Return the signature of a step kind, such as `cascade(small, big, below, score=…)`."""
     given = [word if word in kind.placed else f"{word}=…" for word in kind.words]
     return f"{kind.name}({', '.join(given if optional else kind.placed)})"

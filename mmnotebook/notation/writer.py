@@ -24,7 +24,7 @@ def to_text(graph: Graph) -> str:
     Parameters
     ----------
     graph
-        The graph. A missing input is written `...`, which `mm.Builder` reads and `parse` does not.
+        The graph. A missing input is written `...`, which `mm.Builder` accepts but `parse` rejects.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def _step(layout: Layout, node: Node) -> str:
 
 
 def _fed_by(layout: Layout, node: Node, parts: list[str]) -> Input | None:
-    """Return the input from which the line continues; add the steps between to `parts`."""
+    """Return the input that precedes a node on its line; add the text between to `parts`."""
     if node.name in layout.fork_into:
         return Input(layout.fork_into[node.name], None, node.inputs[0].select)
     if node.name in layout.list_into:
@@ -121,7 +121,7 @@ def _list(layout: Layout, names: tuple[str, ...], fields: list[str] | None = Non
 
 
 def _gathered(layout: Layout, node: Node) -> str:
-    """Return several inputs as text: the name of their group, or each of them."""
+    """Return several inputs as text: the name of a group of these inputs, or a list."""
     if any(wire.label is not None for wire in node.inputs):
         return labelled((wire.key, reference(wire)) for wire in node.inputs)
     fields = {wire.select for wire in node.inputs}

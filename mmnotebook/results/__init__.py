@@ -1,1 +1,1 @@
-"""Results of a run: tables, metrics, plots, comparisons, single elements. Imports no Beam."""
+"""Results of a run: tables, metrics, plots, comparisons. This layer does not import Beam."""

@@ -18,7 +18,8 @@ def table(nodes: Sequence[Node], elements: Callable[[str], Elements]) -> pd.Data
     Parameters
     ----------
     nodes
-        The nodes of the graph, in order; nodes without branches or a choice of models are ignored.
+        The nodes of the graph, in order; nodes that have no branches and do not choose
+        a model are ignored.
     elements
         Returns the stored elements of a node.
 
@@ -26,7 +27,7 @@ def table(nodes: Sequence[Node], elements: Callable[[str], Elements]) -> pd.Data
     -------
     DataFrame
         Index (node, arm). The arm of a cascade or keyed step is the model that predicted.
-        Columns: elements, their share of the node's outputs (0 to 1; NaN without outputs), and
+        Columns: elements; share, the part of the node's outputs (0 to 1; NaN without outputs); and
         expected, the weight of the branch in a split (NaN for other kinds of step).
     """
     rows = [row for node in nodes for row in _rows(node, elements)]

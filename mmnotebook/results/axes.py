@@ -1,7 +1,7 @@
 """Shared parts of the plots: colors, labels, latency bands, legends.
 
-The colors are from Okabe and Ito's palette: color-blind people can distinguish them, and they are
-dark enough on white and bright enough on black.
+The colors are from Okabe and Ito's palette. Color-blind people can distinguish these colors. They
+are dark enough on a white background and bright enough on a black background.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def band(
 
 
 def percentiles(buckets: Mapping[int, int]) -> str:
-    """Format the percentiles; for one with too few samples, how many there are and are needed."""
+    """Format the percentiles; if there are too few samples, show how many are needed."""
     parts, lack = [], "too few samples"
     for label, (q, _) in MARKS.items():
         at = quantile(buckets, q)
@@ -77,21 +77,24 @@ def percentiles(buckets: Mapping[int, int]) -> str:
 
 
 def histogram(buckets: Mapping[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return edges in ms and counts of a logarithmic histogram; few samples get few bins."""
+    """Return the edges in ms, and the counts, of a logarithmic histogram.
+
+    The more samples there are, the more bins the histogram can have.
+    """
     low, high = min(buckets), max(buckets)
     bins = min(_BINS, 8 + math.isqrt(sum(buckets.values())))
     width = math.ceil((high - low + 1) / bins)
     counts = np.zeros((high - low) // width + 1)
     for key, count in buckets.items():
         counts[(key - low) // width] += count
-    # bucket_ms(key) is the middle of a bucket; its lower edge is half a step below.
+    # bucket_ms(key) is the middle of a bucket. The lower edge is half a bucket below the middle.
     steps = low + width * np.arange(len(counts) + 1)
     middles = np.array([bucket_ms(int(key)) for key in steps])
     return middles * np.sqrt(bucket_ms(0) / bucket_ms(1)), counts
 
 
 def latency_axis(ax: Axes, keys: Sequence[int], mark: ColorType = ORANGE) -> None:
-    """Make the x axis logarithmic, in ms, with room for these keys; add a legend of percentiles."""
+    """Make the x axis logarithmic, in ms, wide enough for `keys`; add a legend of percentiles."""
     from matplotlib.lines import Line2D
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -111,7 +114,7 @@ def latency_axis(ax: Axes, keys: Sequence[int], mark: ColorType = ORANGE) -> Non
 
 
 def unit_of(longest: float) -> tuple[float, str]:
-    """Return the unit for a length of an axis, as (bytes, name)."""
+    """Return the unit for an axis of this length, in bytes, as (bytes per unit, name)."""
     fitting = [(10.0**power, name) for power, name in _UNITS if longest >= 10**power]
     return fitting[-1] if fitting else (1.0, "bytes")
 
@@ -123,12 +126,12 @@ def in_bytes(size: float) -> str:
 
 
 def in_digits(value: float) -> str:
-    """Format a number with three digits, without a power of ten."""
+    """Format a number with three significant digits; from 1,000, as a whole number."""
     return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
 def in_seconds(seconds: float) -> str:
-    """Format a time: `2.1 s`, or in ms below a second."""
+    """Format a time in seconds, such as `2.1 s`, or in ms if it is below a second."""
     return f"{in_digits(seconds)} s" if seconds >= 1 else f"{in_digits(seconds * 1000)} ms"
 
 
@@ -150,7 +153,10 @@ def new_axes(ax: Axes | None, rows: float, captions: int) -> Axes:
 def named_rows(
     ax: Axes, labels: Collection[str], none: str = "no models in this run"
 ) -> dict[str, float]:
-    """Write row labels, or `none`, on the y axis, from the top; return where each row begins."""
+    """Label the rows on the y axis, from the top; return the lower edge of each row.
+
+    If there are no rows, the text `none` is written instead.
+    """
     rows = {label: float(len(labels) - 1 - place) for place, label in enumerate(labels)}
     names = ["\n".join(map(_cut, label.split("\n"))) for label in rows]
     ax.set_yticks([row + BAND / 2 for row in rows.values()], names)
@@ -165,7 +171,7 @@ def named_rows(
 
 
 def _cut(name: str) -> str:
-    """Shorten a long name in the middle, since names mostly differ at their ends."""
+    """Shorten a long name in the middle, because most names differ at the end."""
     half = _NAME // 2
     return name if len(name) <= _NAME else f"{name[: half - 1]}…{name[-half:]}"
 

@@ -41,7 +41,7 @@ def memory_bars(
     free: int | None,
     none: str = "no models in this run",
 ) -> None:
-    """Draw a row per label with a bar per size, and the free bytes of the machine."""
+    """Draw a row per label with a bar for each kind of size, and the machine's free memory."""
     rows = named_rows(ax, models, none=none)
     kinds = _measured_kinds(models)
     sizes = [size for m in models.values() for kind in kinds if (size := getattr(m, kind))]
@@ -61,7 +61,7 @@ def memory_bars(
 
 
 def _measured_kinds(models: Mapping[str, ModelMeasure]) -> list[str]:
-    """List the sizes to draw: the parameters, and each other size that a model has."""
+    """List the kinds of size to draw: parameters, and other kinds that any model has."""
     return [
         kind
         for kind in _SIZES
@@ -108,7 +108,7 @@ def _memory_notes(kinds: Sequence[str], free: int | None, longest: int) -> list[
 
 
 def time_bars(ax: Axes, runs: Sequence[Run], steps: Sequence[str]) -> None:
-    """Draw a row per step with a bar per run, in seconds, or in ms if all are short."""
+    """Draw a row per step with a bar per run, in seconds, or in ms if all bars are below 1 s."""
     rows = named_rows(ax, steps, none="no steps in these runs")
     seconds = [run.nodes[s].seconds or 0 for run in runs for s in steps if s in run.nodes]
     longest = max(seconds, default=0)

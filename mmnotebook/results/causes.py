@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 _VARIES = re.compile(r"0x[0-9a-fA-F]+|\d+(?:[.,_]\d+)*(?:[eE][+-]?\d+)?")
 _FEW = 3
-"""Up to this number of different messages of a class, each is a separate cause."""
+"""If a class has at most this number of different messages, each message is a separate cause."""
 
 _MOST = 10_000
-"""After this number of different messages, new ones are counted by class only."""
+"""After this number of different messages, further messages are counted by class only."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Cause:
     message, id
         The message and the element's id of the first failure.
     alike
-        Whether all failures have this message, except for the numbers in it.
+        Whether all failures have this message, where numbers in the message can differ.
     count
         The number of failures.
     """
@@ -39,7 +39,7 @@ class Cause:
 
 
 class Causes:
-    """Counts failures by cause: by class and message, with numbers ignored."""
+    """A counter of failures by cause: by class and by message, where numbers are ignored."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -57,8 +57,8 @@ class Causes:
     def ranked(self) -> list[Cause]:
         """List the causes, the most frequent first.
 
-        If most messages of a class differ, the class is one cause: such messages contain values of
-        the elements.
+        If most failures of a class have different messages, the class is one cause, because such
+        messages contain values of the elements.
         """
         found: list[Cause] = []
         for error in dict.fromkeys(error for error, _ in self._counts):

@@ -16,7 +16,7 @@ from mmnotebook.results.runs import Run, runs_of
 from mmnotebook.results.tables import MISSING
 
 MOST_ROWS = 24
-"""The most rows of a plot, one per model and run."""
+"""The maximum number of rows of a plot, one row per model and run."""
 
 RATE = "predictions_per_s"
 TITLES = {
@@ -56,7 +56,7 @@ def _call_ms(known: ModelMeasure) -> float:
 
 
 def table(run: Run) -> pd.DataFrame:
-    """Return `Result.models` of a run, with predictions per second and the column `calls`.
+    """Return the measures of a run's models, with predictions per second and column `calls`.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def where_from(run: Run, model: str) -> str:
 
 
 def cached_note(run: Run, model: str) -> str:
-    """Return a prefix for the measures of a model that was not called in this run, or ""."""
+    """Return a prefix for the measures of a model with calls from the cache; otherwise ""."""
     cached = run.is_cached(model)
     return "" if cached is False else f"{_CALLS[cached]}: "
 
@@ -94,19 +94,19 @@ def compare(runs: Sequence[Result | Run], baseline: int = 0) -> pd.DataFrame:
     runs
         One to four results or runs.
     baseline
-        The position of the run that the others are divided by, from 0.
+        The position, from 0, of the run by which the other runs are divided.
 
     Returns
     -------
     DataFrame
         Index (model, measure). A column per run with its values, such as `run 1`, and a column per
-        other run with the ratios to the baseline, such as `run 2 ÷ run 1`. Values that were not
-        measured and ratios to 0 are missing.
+        other run with the ratios to the baseline, such as `run 2 ÷ run 1`. A value that was
+        not measured is missing, and so is a ratio to 0.
 
     Raises
     ------
     ResultError
-        When there are no runs or too many, or `baseline` is not the position of one.
+        If there are no runs or too many, or if `baseline` is not the position of a run.
     """
     known = runs_of(runs)
     if baseline not in range(len(known)):
@@ -130,7 +130,7 @@ def models_of(runs: Sequence[Run]) -> list[str]:
 
 
 def longest_models(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
-    """List the models; if they need more than `most` rows, those with the most time in calls."""
+    """List the models; if they need more than `most` rows, those with the longest call time."""
     names = models_of(runs)
     keep = max(1, most // len(runs))
     if len(names) <= keep:
@@ -144,7 +144,7 @@ def longest_models(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
 
 
 def measure_text(run: Run, model: str, measure: str) -> str:
-    """Format a measure of a model, or a dash and why it is missing."""
+    """Format a measure of a model; if it is missing, return a dash and the reason."""
     known = run.models.get(model)
     if known is None:
         return f"{MISSING} (not in this run)"
@@ -169,9 +169,9 @@ def _reason(known: ModelMeasure, measure: str) -> str:
 
 
 def model_rows(runs: Sequence[Run]) -> dict[str, tuple[Run, str]]:
-    """Return the rows of a plot over models and runs: by label, the run and the model.
+    """Return a dict with the label of each row of a plot, and the row's run and model.
 
-    The label includes the run if there are several.
+    The label contains the run's name if there are several runs.
     """
     return {
         f"{model}\n{run.name}" if len(runs) > 1 else model: (run, model)
@@ -198,5 +198,5 @@ def longest_steps(runs: Sequence[Run], most: int = MOST_ROWS) -> list[str]:
 
 
 def time_rows(runs: Sequence[Run]) -> float:
-    """Return the height of a plot of step times, as a number of rows of a plot of models."""
+    """Return the height of a plot of step times, measured in rows of a plot of models."""
     return len(longest_steps(runs)) * max(0.5, 0.3 * len(runs))

@@ -1,4 +1,4 @@
-"""DataFrames of stored elements: one row each, in source order, with source fields."""
+"""DataFrames of stored elements: a row per element, in source order, with source fields."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Order:
     def sort(self, ids: list[str], origins: list[str]) -> NDArray[np.intp]:
         """Return the positions that sort elements into the order of the sources.
 
-        Elements of unknown origin come last; equal elements keep their order.
+        Elements of unknown origin come last. Elements with the same position keep their order.
         """
         places = self._ids.get_indexer(pd.Index(origins, dtype=object))
         places = np.where(places < 0, len(self._ids), places)
@@ -46,7 +46,7 @@ class Order:
         return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
     def origin(self, id: str) -> str:
-        """Return the source element that `id` comes from, or `id` itself if there is none."""
+        """Return the id of the source element that `id` is derived from; `id` if there is none."""
         ancestor = id
         while ancestor not in self._ids and "/" in ancestor:
             ancestor = ancestor.rpartition("/")[0]
@@ -54,7 +54,7 @@ class Order:
 
 
 def _lineage(id: str, origin: str) -> tuple[int, ...]:
-    """Return (3, 0) for the child "p/3/0" of "p"; () for an element that is not a child."""
+    """Return the child numbers in an id: (3, 0) for the child "p/3/0" of "p"; () for no child."""
     if id == origin or not id.startswith(f"{origin}/"):
         return ()
     steps = id[len(origin) + 1 :].split("/")
@@ -62,10 +62,10 @@ def _lineage(id: str, origin: str) -> tuple[int, ...]:
 
 
 def unique_fields(fields: pd.DataFrame) -> pd.DataFrame:
-    """Merge rows that have the same id, as sources that share ids are joined by id.
+    """Merge rows that have the same id, because two sources can have the same ids.
 
-    If two sources have different values for the same id and field, the cell is missing, since
-    the element's value is unknown.
+    If two sources have different values for the same id and field, the cell is missing, because it
+    is unknown which value belongs to the element.
     """
     if fields.index.is_unique:
         return fields
@@ -92,14 +92,14 @@ def rows(elements: Elements, kind: str, order: Order) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index: the origins. Columns: id, then prediction and model if the node's kind predicts,
-        otherwise value, then key.
+        Index: the origins. Columns: id; prediction and model if the node predicts, otherwise
+        value; key.
     """
     columns: dict[str, Sequence[Any]] = {"id": elements.ids}
     if KINDS[kind].family == "model":
         columns["prediction"] = elements.plain()
         columns["model"] = elements.models()
-    else:  # a source's elements are not converted
+    else:  # the elements of a source are not converted to plain values
         columns["value"] = elements.given() if KINDS[kind].family == "source" else elements.plain()
     columns["key"] = elements.keys
     return _indexed(columns, elements.origins, order.sort(elements.ids, elements.origins))
@@ -116,8 +116,8 @@ def joined(members: Mapping[str, pd.DataFrame], order: Order) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index: the origins. Columns: id and one per node. One row per id that any of the nodes
-        has, in source order.
+        Index: the origins. Columns: id, and a column per node. A row for each id in any of
+        the nodes, in source order.
     """
     origin_of: dict[str, str] = {}
     outputs: dict[str, dict[str, Any]] = {}
@@ -135,14 +135,14 @@ def joined(members: Mapping[str, pd.DataFrame], order: Order) -> pd.DataFrame:
 def _indexed(
     columns: Mapping[str, Sequence[Any]], origins: list[str], places: NDArray[np.intp]
 ) -> pd.DataFrame:
-    """Return a frame of the columns with the index `origins`, its rows taken at `places`."""
+    """Create a frame with the index `origins`; return its rows in the order of `places`."""
     frame = pd.DataFrame({name: column(values) for name, values in columns.items()})
     frame = frame.set_axis(pd.Index(origins, dtype=object), axis=0)
     return frame.take(places)
 
 
 def with_fields(rows: pd.DataFrame, fields: pd.DataFrame) -> pd.DataFrame:
-    """Join id, the fields of each row's origin, and the other columns of `rows`; index from 0."""
+    """Insert the source fields of each row after its id; number the rows from 0."""
     place = fields.index.get_indexer(rows.index)
     known = (place >= 0).all()
     cells = fields.take(place) if known else fields.reindex(rows.index)  # take() keeps the dtypes
@@ -152,7 +152,7 @@ def with_fields(rows: pd.DataFrame, fields: pd.DataFrame) -> pd.DataFrame:
 
 
 def free_names(names: Iterable[Any], reserved: set[str]) -> list[Any]:
-    """Return the names, with `_field` appended to those that clash until they are unique."""
+    """Return the names; append `_field` to each reserved name until it is unique."""
     names = list(names)
     taken = {*reserved, *names}
     free = []
@@ -166,7 +166,7 @@ def free_names(names: Iterable[Any], reserved: set[str]) -> list[Any]:
 
 
 def failures(found: Iterable[Failure], nodes: Sequence[str], order: Order) -> pd.DataFrame:
-    """List the failures by node, then in source order: node, id, error, message, traceback."""
+    """Return a row per failure, by node and then in source order, with the columns `FAILED`."""
     listed = list(found)
     ids = [failure.id for failure in listed]
     ranked = [listed[place] for place in order.sort(ids, list(map(order.origin, ids)))]

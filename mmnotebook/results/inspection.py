@@ -29,7 +29,7 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     node
         The name of a node or group.
     n
-        The most rows to return, 1 or more.
+        The maximum number of rows to return, 1 or more.
     where
         Return only rows for which this expression over the columns is true, such as
         "prediction != label"; see `where`.
@@ -39,7 +39,7 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     ResultError
         When `n` is not a number of rows, or `where` cannot be evaluated.
     GraphError, RunError
-        When the graph has no such node, or it did not run.
+        When the graph has no such node, or the node did not run.
     """
     if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
         raise ResultError(f"n is a number of rows, 1 or more, not {n!r}")
@@ -61,7 +61,7 @@ def members(result: Result, name: str) -> tuple[str, ...]:
 def failures(result: Result, name: str) -> pd.DataFrame:
     """Return the failures of a node or group, with the columns of `result.failed`.
 
-    The column `node` is dropped for a single node. Index from 0.
+    The column `node` is dropped for a single node. The rows are numbered from 0.
     """
     nodes = members(result, name)
     failed = result.failed[result.failed["node"].isin(nodes)].reset_index(drop=True)
@@ -113,7 +113,7 @@ def trace(result: Result, id: object) -> pd.DataFrame:
 
 
 def _steps(result: Result, node: str, wanted: str) -> Iterator[tuple[Any, ...]]:
-    """Yield (node, kind, id, value, failed) for each related element of a node."""
+    """Yield (node, kind, id, value, failed) for each element of a node related to `wanted`."""
     if node not in result:
         return
     kind = result.measures[node].kind
@@ -128,7 +128,7 @@ def _steps(result: Result, node: str, wanted: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _related(ids: pd.Series, wanted: str) -> pd.Series:
-    """Return which ids are the element, its ancestors or its descendants."""
+    """Return for each id whether it is the element, its ancestor or its descendant."""
     parts = wanted.split("/")
     line = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
     return ids.isin(line) | ids.str.startswith(f"{wanted}/")

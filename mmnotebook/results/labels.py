@@ -1,4 +1,4 @@
-"""Hugging Face classifications: {"label", "score"}, or a list of those."""
+"""Hugging Face classifications: dicts with "label" and "score", or lists of such dicts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Labeled(NamedTuple):
 
 
 def labeled(output: Any) -> Labeled | None:
-    """Return the label of an output and its score; of several, the one with the highest score.
+    """Return the label of an output with its score; of several labels, the one that scores best.
 
-    None for an output of another form, such as detections, which have a box each.
+    The result is None for an output of another form, such as detections with boxes.
     """
     value = plain(output)
     several = value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""The latest result of this process, and the expression for a result; imports no Beam."""
+"""The latest result of this process, and code that refers to a result. Imports no Beam."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _latest: Result | None = None
 
 
 def last() -> Result | None:
-    """Return the result of the run that ended last; None before the first."""
+    """Return the result of the run that ended last; None if no run has ended."""
     return _latest
 
 
 def remember(result: Result) -> None:
-    """Make a result the latest."""
+    """Store a result as the latest result."""
     global _latest
     _latest = result
 
 
 def expression_of(result: Result) -> str | None:
-    """Return a variable that holds a result, or `mm.last`, for hints; None if there is neither."""
+    """Return code for a result, for hints: a variable's name or `mm.last`; otherwise None."""
     if name := name_of(result):
         return name
     return called("last") if package().last is result else None

@@ -1,4 +1,4 @@
-"""Model loads: the forecast for every `max_models`, from the keys alone."""
+"""A forecast of the number of model loads for every `max_models`, from the keys alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def window_rows(batches: Iterable[int]) -> int:
     """Return the number of elements per window, from the batch size of each model.
 
     Elements of a window are grouped by model. A window has many batches of each model, so that the
-    last one, which is not full, has little effect.
+    last batch of a model, which may not be full, has little effect.
     """
     return max(1, min(BATCHES * sum(batches), _MOST))
 
@@ -39,7 +39,7 @@ def windows(models: Sequence[str], rows: int) -> Iterator[Sequence[str]]:
 
 
 def uses(models: Sequence[str], rows: int) -> list[str]:
-    """Return the models in the order of their calls: each once per window.
+    """Return the models in the order of their calls; each model occurs once per window.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def uses(models: Sequence[str], rows: int) -> list[str]:
 
 
 def loads(used: Iterable[Hashable], max_models: int) -> int:
-    """Count the model loads if the `max_models` models used last stay loaded.
+    """Count the model loads if the `max_models` most recently used models stay loaded.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def _distances(used: Iterable[Hashable]) -> Counter[tuple[Hashable, int | None]]
     """Count the uses of each model by distance: the number of other models used since its last use.
 
     The distance of a model's first use is None. A use loads the model unless its distance is less
-    than `max_models`, so that one pass is enough for all values of `max_models` (Mattson et al.,
+    than `max_models`. Therefore, one pass is enough for all values of `max_models` (Mattson et al.,
     1970, "Evaluation techniques for storage hierarchies").
     """
     latest: list[Hashable] = []
@@ -137,7 +137,7 @@ def forecast_of(
     rows
         The number of elements per window.
     load_seconds
-        The time of a load of each model; a model without a time gets the mean of the others.
+        The load time of each model. A model without a time gets the mean of the known times.
     """
     import pandas as pd
 
@@ -202,7 +202,7 @@ def calls_by_model(models: Sequence[str], batches: Mapping[str, int], rows: int)
 
 
 def calls_by_key(keys: Sequence[str], batch: int) -> int:
-    """Count the model calls of Beam's keyed handler: one per key in each batch."""
+    """Count the model calls of Beam's keyed handler: a call per key in each batch."""
     return sum(len(set(keys[start : start + batch])) for start in range(0, len(keys), batch))
 
 
@@ -216,7 +216,7 @@ def grouped(keys: Sequence[str], models: Sequence[str]) -> tuple[list[str], list
 def model_of(
     mapping: Mapping[Any, str] | Sequence[tuple[tuple[str, ...], str]],
 ) -> dict[str, str]:
-    """Map each key to a model, from a dict by key or tuple of keys, or a node's `models`."""
+    """Return the model of each key, from a dict of key or tuple of keys, or a node's `models`."""
     pairs = mapping.items() if isinstance(mapping, Mapping) else mapping
     each = ((keys if isinstance(keys, tuple) else (keys,), name) for keys, name in pairs)
     return {str(key): name for keys, name in each for key in keys}
@@ -235,10 +235,10 @@ def forecast(
     Parameters
     ----------
     r_or_keys
-        A sequence of keys, or a `Result` with a keyed step: then the keys in arrival order, the
-        batches and the load times of that run are used.
+        A sequence of keys, or a `Result` with a keyed step. For a `Result`, the forecast uses the
+        keys in arrival order, the batches and the load times of that run.
     node
-        For a result: the keyed node; not needed if there is only one.
+        For a result: the keyed node. It is not needed if there is only one keyed node.
     models
         For a sequence of keys: a dict of key, or tuple of keys, to a model's name.
     default
@@ -251,7 +251,8 @@ def forecast(
     Returns
     -------
     Forecast
-        Exact for mmnotebook's own lowering on one worker, if no element fails in the models.
+        The forecast. It is exact for mmnotebook's own lowering on one worker, if no element fails
+        in the models.
 
     Raises
     ------
@@ -272,7 +273,7 @@ def forecast(
     if isinstance(r_or_keys, Result):
         name = _keyed_node(r_or_keys, node)
         measure = r_or_keys.measures[name]
-        if measure.grouped:  # only the sources still have the arrival order
+        if measure.grouped:  # only the sources keep the order in which the elements arrived
             order = r_or_keys.rows(name)["model"].tolist()
         else:
             order = r_or_keys.elements(name).models()

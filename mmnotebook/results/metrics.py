@@ -1,6 +1,6 @@
 """Metrics as values and tables; latencies as a sketch that merges across workers.
 
-A latency is the time of one call of the model, that is of one batch, not of one element.
+A latency is the time of one call of the model. A call processes one batch.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def bucket(milliseconds: float) -> int:
     Returns
     -------
     int
-        One key for all latencies within 1 % of `bucket_ms(key)`.
+        The key. Every latency with this key is within 1 % of `bucket_ms(key)`.
     """
     return _key(milliseconds if milliseconds > FLOOR_MS else FLOOR_MS)
 
@@ -103,18 +103,19 @@ class NodeMeasure:
     kind
         The node's step kind.
     elements_in, elements_out
-        Elements that it received and returned (without failures); None if unknown.
+        The number of elements that the node received and returned (without failures); None if
+        unknown.
     failed
-        Elements that failed in it.
+        The number of elements that failed in the node.
     seconds
-        Time spent in it; None if unknown.
+        The time that the node took; None if unknown.
     bytes
-        Size of its stored output; None if unknown.
+        The size of the node's stored output; None if unknown.
     cached
-        Whether its output was read from the cache.
+        Whether the node's output was read from the cache.
     window_rows, grouped
-        For a model per key: the number of elements per window, and whether the elements were
-        grouped by model; None for other kinds.
+        For a keyed node: the number of elements per window, and whether the elements were grouped
+        by model; None for other kinds of node.
     """
 
     kind: str
@@ -139,16 +140,16 @@ class ModelMeasure:
     batches
         Calls of the model; each is one latency sample.
     failed
-        Elements without a prediction: those that failed.
+        Elements that failed and have no prediction.
     buckets
-        Calls by `bucket` of their latency.
+        The number of calls by `bucket` of the latency.
     max_ms
         The longest call in ms; None without calls.
     loads, load_ms
         How often the model was loaded, and the mean time of a load in ms.
     parameter_bytes, resident_bytes, device_bytes
-        Bytes of its parameters, of its share of the process's memory, and of its share of an
-        accelerator's memory; None if not measured.
+        Bytes of the model's parameters, of the model's share of the memory of the process, and of
+        its share of the memory of an accelerator; None if not measured.
     not_finite
         Predictions with NaN or infinity; None if not counted.
     batch_invariant, repeatable

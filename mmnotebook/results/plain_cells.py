@@ -1,9 +1,9 @@
 """Comparison and arithmetic on columns, for plain values only.
 
 A plain value is a number, text, boolean, date or time whose type is exactly one of these (not a
-subclass), or a missing value. No method of any other value is called, since it could execute any
-code. A row with another value, or with two values that cannot be compared, has no answer (`<NA>`).
-It is an error if no row has an answer.
+subclass), or a missing value. No method of any other value is called, because the method could
+execute any code. A row with another value, or with two values that cannot be compared, has no
+answer (`<NA>`). It is an error if no row has an answer.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Unanswerable(Exception):
     Attributes
     ----------
     reason, remedy
-        The cause, and what to write instead; the remedy is None if it is obvious.
+        The cause, and what to write instead. The remedy is None if it is obvious.
     """
 
     def __init__(self, reason: str, remedy: str | None = None) -> None:
@@ -96,7 +96,7 @@ def _exact(value: Any) -> Any:
 
 
 def missing(cells: pd.Series) -> pd.Series:
-    """Return which cells are missing."""
+    """Return for each cell whether it is missing."""
     return cells.isna().astype("boolean")
 
 
@@ -118,7 +118,7 @@ def compared(sign: str, one: Any, other: Any, names: Sequence[str]) -> Any:
     Parameters
     ----------
     names
-        The names of the two in errors.
+        The names of the two operands in error messages.
     """
     for this, that in ((one, other), (other, one)):
         if that is None and isinstance(this, pd.Series) and sign in _EQUAL:
@@ -237,7 +237,7 @@ def _is_many(value: Any) -> bool:
 
 
 def contained(cells: pd.Series, items: Sequence[Any], name: str) -> pd.Series:
-    """Return which cells equal one of the constants; the constant None matches missing cells."""
+    """Return for each cell whether it equals a constant; None matches missing cells."""
     wanted = [item for item in items if item is not None]
     if _kind(cells) == "number":
         found = cells.isin([item for item in wanted if type(item) in _NUMBERS])

@@ -47,7 +47,7 @@ def latency(result: Result, *, ax: Axes | None = None) -> Axes:
     result
         The result of a run.
     ax
-        The Axes to draw on; by default those of a new figure.
+        The Axes to draw on; None creates a new figure.
 
     Returns
     -------
@@ -85,8 +85,9 @@ def latency(result: Result, *, ax: Axes | None = None) -> Axes:
 def memory(result: Result, *, ax: Axes | None = None) -> Axes:
     """Plot the memory of each model and the free memory of the machine.
 
-    Each model has a bar for the bytes of its parameters, and one each for its share of the memory
-    of the process and of an accelerator, or the text "not measured". Free memory is a line, or a
+    Each model has a bar for the bytes of its parameters, a bar for its share of the memory of the
+    process, and a bar for its share of the memory of an accelerator. The text "not measured"
+    replaces a size that was not measured. Free memory is a line, or a
     text if it is much larger than the bars.
 
     Parameters
@@ -94,7 +95,7 @@ def memory(result: Result, *, ax: Axes | None = None) -> Axes:
     result
         The result of a run.
     ax
-        The Axes to draw on; by default those of a new figure.
+        The Axes to draw on; None creates a new figure.
 
     Returns
     -------
@@ -144,9 +145,9 @@ def latency_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     *runs
-        The results of one to four runs; they are numbered by position.
+        The results of one to four runs. The position of a result is the number of the run.
     ax
-        The Axes to draw on; by default those of a new figure.
+        The Axes to draw on; None creates a new figure.
 
     Returns
     -------
@@ -197,9 +198,9 @@ def memory_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     *runs
-        The results of one to four runs; they are numbered by position.
+        The results of one to four runs. The position of a result is the number of the run.
     ax
-        The Axes to draw on; by default those of a new figure.
+        The Axes to draw on; None creates a new figure.
 
     Returns
     -------
@@ -247,9 +248,9 @@ def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     *runs
-        The results of one to four runs; they are numbered by position.
+        The results of one to four runs. The position of a result is the number of the run.
     ax
-        The Axes to draw on; by default those of a new figure.
+        The Axes to draw on; None creates a new figure.
 
     Returns
     -------
@@ -284,7 +285,7 @@ def time_of_runs(*runs: Result | Run, ax: Axes | None = None) -> Axes:
 
 
 def _say_left_out(ax: Axes, what: str, drawn: int, total: int) -> None:
-    """Add a line below the axis if the plot does not show all."""
+    """Add a line below the axis if the plot does not show everything."""
     if drawn < total:
         ax.set_xlabel(f"{ax.get_xlabel()}\nthe {drawn} of {total} {what}".strip())
 

@@ -19,8 +19,9 @@ class Elements(Protocol):
     origins
         The id of the source element that each element is derived from: "p" for the child "p/0".
     keys
-        For each element, the choice of the last split, switch, cascade or keyed step before: its
-        branch, the model of the cascade that predicted, or its key. None without such a step.
+        For each element, the outcome of the last split, switch, cascade or keyed step up to the
+        node: the branch, the model of the cascade that predicted, or the key. None without such a
+        step.
     """
 
     ids: list[str]
@@ -61,9 +62,9 @@ class Warned:
     category
         The name of the warning's class.
     module, filename, lineno
-        Where it was issued, as far as that is known.
+        Where the warning was issued, as far as this is known.
     count
-        How often it was issued.
+        How often the warning was issued.
     """
 
     node: str

@@ -32,7 +32,7 @@ class Result:
     limit
         The number of elements used from each source; None for all.
     why
-        By node, why it was computed, or that it was read from the cache.
+        For each node, the reason why it was computed, or a note that it was read from the cache.
     machine
         Memory of the machine when the run began: `free_bytes` and `total_bytes`.
     measures
@@ -201,7 +201,7 @@ class Result:
         Returns
         -------
         Elements
-            `ids`, `origins` (the id of the source element of each) and `keys` are
+            `ids`, `origins` (the id of each element's source element) and `keys` are
             lists of equal length, and so are the results of `given()` (the outputs),
             `plain()` (the same as plain Python and numpy values) and `models()` (the model of
             each prediction).
@@ -228,7 +228,7 @@ class Result:
         return frames.joined({name: self.rows(name) for name in members}, self._order)
 
     def _members(self, name: str) -> tuple[str, ...] | None:
-        """Return the nodes of a group; None if the name is not a group's."""
+        """Return the nodes of a group; None if no group has this name."""
         return next((group.members for group in self.graph.groups if group.name == name), None)
 
     def _check_ran(self, node: str) -> None:
@@ -263,7 +263,7 @@ class Result:
         return [*self.measures, *(group.name for group in self.graph.groups if group.name in self)]
 
     def _sources(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the sources that ran and that one of the nodes depends on."""
+        """Return the sources that ran and that any of these nodes depends on."""
         upstream = {node.name for name in names for node in self.graph.upto(name)}
         return tuple(
             node.name
@@ -332,7 +332,7 @@ class Result:
         -------
         DataFrame
             Index "node", in graph order. Columns: kind, elements_in, elements_out, failed, seconds,
-            bytes (of its stored output) and cached. Unknown values are missing.
+            bytes (of the stored output) and cached. Unknown values are missing.
 
         Examples
         --------
@@ -378,8 +378,8 @@ class Result:
         -------
         DataFrame
             Index (node, arm). The arm of a cascade or keyed step is the model that predicted.
-            Columns: elements, their share of the node's outputs (0 to 1; NaN without outputs), and
-            expected, the weight of the branch in a split (NaN for other kinds of step).
+            Columns: elements; share, the part of the node's outputs (0 to 1; NaN without outputs);
+            and expected, the weight of the branch in a split (NaN for other kinds of step).
 
         Examples
         --------

@@ -16,10 +16,10 @@ from mmnotebook.results.results import Result
 from mmnotebook.results.tables import short
 
 MOST_RUNS = 4
-"""The most runs that are compared at a time."""
+"""The maximum number of runs that can be compared at a time."""
 
 KEPT = 50
-"""The most runs that are kept; the oldest ones are dropped."""
+"""The maximum number of runs that are kept; the oldest runs are dropped."""
 
 _ROLES = ("data", "model", "function", "file", "files")
 
@@ -28,14 +28,14 @@ _ROLES = ("data", "model", "function", "file", "files")
 class Run:
     """The graph and the measures of a run, to compare it with other runs.
 
-    It holds neither elements nor the objects that are bound in the graph.
+    A `Run` holds neither elements nor the objects that are bound in the graph.
 
     Attributes
     ----------
     number
-        From 1, in the order in which the runs were added.
+        The number of the run, from 1, in the order in which the runs were added.
     label
-        The user's name for it, or None.
+        The user's name for the run, or None.
     finished
         The end of the run, in local time.
     graph
@@ -99,7 +99,7 @@ class Run:
         return sum(node.cached for node in self.nodes.values())
 
     def is_cached(self, model: str) -> bool | None:
-        """Return whether all nodes of a model were cached; None if only some were."""
+        """Return whether all nodes of a model were read from the cache; None if only some were."""
         nodes = [node.name for node in self.graph if model in node.models]
         found = {self.nodes[name].cached for name in nodes if name in self.nodes}
         return None if len(found) > 1 else found == {True}
@@ -114,12 +114,12 @@ class Run:
 
 
 def runs_of(results: Sequence[Result | Run]) -> list[Run]:
-    """Return at most four runs; a result gets its position as number.
+    """Return one to four runs; a result becomes a run whose number is its position.
 
     Raises
     ------
     ResultError
-        When one is neither a result nor a run, or there are none or too many.
+        If an object is neither a result nor a run, or if there are no runs or too many.
     """
     runs: list[Run] = []
     for place, one in enumerate(results, 1):
@@ -140,14 +140,14 @@ def not_a_result(value: object) -> ResultError:
 
 
 class RunList:
-    """The runs of a session, the latest last, and those that are chosen for comparison.
+    """The runs of a session, and the runs that are chosen for comparison.
 
     Attributes
     ----------
     runs
-        By number.
+        The runs by number, the latest last.
     chosen
-        At most four numbers, the earliest first.
+        The numbers of the chosen runs, at most four, the earliest first.
     """
 
     def __init__(self) -> None:
@@ -156,9 +156,10 @@ class RunList:
         self._seen: WeakKeyDictionary[Result, int] = WeakKeyDictionary()
 
     def add(self, result: Result, label: str | None = None) -> Run:
-        """Add a run; if it was added before, only replace its label, if one is given.
+        """Add a run; for a run that was added before, only replace the label, if one is given.
 
-        If the latest run is chosen, or no run is, the new run is chosen instead.
+        The new run replaces the latest run if that one is chosen. If no run is chosen, the new run
+        is chosen.
 
         Raises
         ------
@@ -185,7 +186,7 @@ class RunList:
         return run
 
     def choose(self, numbers: Iterable[int]) -> None:
-        """Choose runs by number; of more than four, the latest four."""
+        """Choose runs by number; if there are more than four, choose the latest four."""
         self.chosen = tuple(sorted({*numbers} & self.runs.keys())[-MOST_RUNS:])
 
 
@@ -202,8 +203,8 @@ def _changes(before: Run, after: Run, why: Mapping[str, str]) -> Iterator[str]:
         yield f"removed {', '.join(removed)}"
     both = [name for name in new.names if name in old]
     resized = before.elements != after.elements
-    # For nodes whose definition is equal, but whose content changed. If the number of elements
-    # changed, it is reported below, not as "its data".
+    # These reasons are reported for nodes with an equal definition and changed content. A changed
+    # number of elements is reported below, not as "its data".
     known = tuple(f"its {role} " for role in _ROLES if not (resized and role == "data"))
     for name in both:
         if old[name] != new[name]:

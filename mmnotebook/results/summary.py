@@ -82,6 +82,6 @@ def _models(result: Result) -> pd.DataFrame:
 
 
 def _plain(frame: pd.DataFrame) -> str:
-    """Format a frame as aligned text, with cells as in HTML; missing ones are dashes."""
+    """Format a frame as aligned text, with the same cells as in HTML; missing cells are dashes."""
     cells = {name: map(short, values) for name, values in frame.reset_index().items()}
     return str(pd.DataFrame(cells).to_string(index=False))

@@ -30,14 +30,15 @@ def html_table(frame: pd.DataFrame, *, max_rows: int = 20, whole: Collection[str
     frame
         Any frame; its index is shown if it has a name.
     max_rows
-        Rows shown; a line under the table says if there are more.
+        The maximum number of rows. If there are more, a line under the table says so.
     whole
         Columns whose texts are not cut.
 
     Returns
     -------
     str
-        HTML with everything in it escaped, long text cut and arrays shown by shape and start.
+        The HTML. All text is escaped, long text is cut, and an array is shown by its shape and its
+        first values.
     """
     shown = frame.head(max_rows)
     numeric = [_is_numeric(frame.iloc[:, place]) for place in range(frame.shape[1])]

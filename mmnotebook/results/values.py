@@ -82,15 +82,16 @@ _DTYPES = {bool: ("bool", "boolean"), int: ("int64", "Int64"), float: ("float64"
 
 
 def column(values: Sequence[Any]) -> pd.Series:
-    """Return the values as a column: typed if they are scalars of one type, else of objects.
+    """Return the values as a column: typed if all are bool, all int or all float, else of objects.
 
-    None is a missing value; integers and booleans then get pandas' nullable types.
+    None is a missing value. If there are missing values, integers and booleans get pandas' nullable
+    types.
     """
     kinds = {*map(type, values)} - {type(None)}
     if len(kinds) == 1 and (kind := kinds.pop()) in _DTYPES and _fits(kind, values):
         dtype = _DTYPES[kind][None in values]
         return pd.Series(list(values), dtype=dtype)
-    # One by one, since numpy would stack arrays of the same shape.
+    # The values are stored one by one, because numpy would stack arrays of the same shape.
     return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=object)
 
 

@@ -27,9 +27,9 @@ from mmnotebook.results.frames import RESERVED
 from mmnotebook.results.plain_cells import Unanswerable
 
 LENGTH = 10_000
-"""The most characters of an expression."""
+"""The maximum number of characters of an expression."""
 DEPTH = 100
-"""The most levels of an expression."""
+"""The maximum number of nested levels of an expression."""
 _LISTED = 20
 _EXAMPLE = "for example where='prediction != label'"
 _ALLOWED = (
@@ -71,9 +71,9 @@ def matching(frame: pd.DataFrame, where: str) -> pd.Series:
 
 
 def renamed(frame: pd.DataFrame, where: str) -> str | None:
-    """Explain which names in an expression mean a column of the run, not a field of that name.
+    """Explain which names in an expression are columns of the run, not fields of the data.
 
-    None if there are no such names.
+    The result is None if no field of the data has such a name.
     """
     names = _Text(where).names()
     fields = {name: f"{name}_field" for name in RESERVED if f"{name}_field" in frame.columns}
@@ -160,7 +160,7 @@ class _Text:
             raise Unanswerable(f"it is nested too deeply ({one_line(error)})") from None
 
     def names(self) -> set[str]:
-        """Return the columns that it names."""
+        """Return the names of the columns in the text."""
         nodes = (node for node in ast.walk(self.parsed) if isinstance(node, ast.Name))
         return {self.named.get(node.id, node.id) for node in nodes}
 
@@ -171,11 +171,11 @@ class _Text:
         return text if len(text) <= 60 else text[:59] + "…"
 
     def character(self, node: ast.expr) -> int:
-        """Return where a part of the tree begins in the user's text, from 1."""
+        """Return the position in the user's text, from 1, at which a part of the tree begins."""
         return self._place(node.col_offset) + 1
 
     def _place(self, parsed: int) -> int:
-        """Map a position in the translated text, in bytes, to one in the user's text."""
+        """Convert a position in the translated text, in bytes, to a position in the user's text."""
         parsed += len(self._made.encode()) - len(self._made.lstrip().encode())
         piece = bisect.bisect_right(self._begins, parsed) - 1
         rest = self._made.encode()[self._begins[piece] : parsed].decode(errors="ignore")
@@ -198,12 +198,12 @@ class _Expression:
         self._depth = 0
 
     def answer(self) -> Any:
-        """Evaluate the expression, to a column or a constant."""
+        """Evaluate the expression; return a column or a constant."""
         self.text = _Text(self.where)
         return self.of(self.text.parsed)
 
     def of(self, node: ast.expr) -> Any:
-        """Evaluate a part of the expression, within the limit of levels."""
+        """Evaluate a part of the expression; raise an error if it is nested too deeply."""
         self._depth += 1
         if self._depth > DEPTH:
             raise Unanswerable(f"it is nested too deeply; allowed: {DEPTH} levels")
@@ -213,7 +213,7 @@ class _Expression:
 
     @singledispatchmethod
     def value(self, node: ast.expr) -> Any:
-        """Evaluate a part of a supported kind; raise an error for any other."""
+        """Evaluate a part of the expression; raise an error if its kind is not supported."""
         self._refuse(node, f"allowed: {_ALLOWED}")
 
     def _refuse(self, node: ast.expr, why: str) -> NoReturn:

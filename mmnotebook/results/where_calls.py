@@ -15,20 +15,20 @@ from mmnotebook.results.plain_cells import Unanswerable
 from mmnotebook.results.values import column
 
 Function = Callable[..., Any]
-"""A function of a column's name for errors, the column, and the arguments."""
+"""A function that receives the column's name for errors, the column, and the arguments."""
 
 
 def call(
     function: Function, arguments: Sequence[Any], options: Mapping[str, Any], about: str
 ) -> Any:
-    """Call a function of one of the tables.
+    """Call a function from one of the tables in this module.
 
     Raises
     ------
     TypeError
-        When it does not accept the arguments.
+        When the function does not accept the arguments.
     Unanswerable
-        When it has no answer for any row.
+        When the function has no answer for any row.
     """
     bound = inspect.signature(function).bind(about, *arguments, **options)
     if not isinstance(bound.args[1], pd.Series):
@@ -149,7 +149,7 @@ def _searched(
     _checked("na", na, bool, type(None))
     found = map(_encodable, plain_cells.texts(cells, about))
     try:
-        # Check the pattern alone: with an extra bracket, it could close the group around it.
+        # Check the pattern alone: a pattern with an extra bracket could close the group around it.
         pc.match_substring_regex(pa.array([""]), given)
         answers = pc.match_substring_regex(
             pa.array(found, pa.large_string()), pattern, ignore_case=not case

@@ -1,1 +1,1 @@
-"""What each step kind is, a module each in `kinds`; validation, wording, layout and drawing."""
+"""The step kinds, each in a module of `kinds`; validation, wording, layout and drawing."""

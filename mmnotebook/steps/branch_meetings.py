@@ -62,7 +62,7 @@ def _why(
     arms: Mapping[str, Arms],
     levels: Mapping[str, Levels],
 ) -> ImpossibleJoin | None:
-    """Return why no element is in both of two inputs of a join; None if an element can be."""
+    """Return why no element can be in both inputs of a join; None if an element can be in both."""
     ways = arms_of(one, arms), arms_of(other, arms)
     if needs_all(node) and apart(*ways):
         return ImpossibleJoin(node.name, _apart((one, other), ways), _united(node, one, other))
@@ -103,12 +103,12 @@ def _levels(order: Sequence[Node]) -> dict[str, Levels]:
 
 
 def _alike(first: Levels, second: Levels) -> bool:
-    """Return whether children of different flat_map steps can have the same id."""
+    """Return whether two of the paths have the same length, so that child ids can be equal."""
     return any(len(one) == len(other) for one in first for other in second)
 
 
 def _deepest(first: Levels, second: Levels) -> str | None:
-    """Return the flat_map step that is before one of the inputs only, or None."""
+    """Return a flat_map step that is before only one of the two inputs; None if there is none."""
     pairs = [sorted((one, other), key=len) for one in first for other in second]
     below = [short for short, long in pairs if long[: len(short)] == short]
     if len(below) < len(pairs):
@@ -125,7 +125,7 @@ def _apart(wires: tuple[Input, Input], ways: tuple[Arms, Arms]) -> str:
 
 
 def _united(node: Node, one: Input, other: Input) -> str:
-    """Return, for a message, how to write a step that takes each input separately."""
+    """Return text for a message: how to write a step that receives each input separately."""
     both = f"{{{phrases.reference(one)}, {phrases.reference(other)}}}"
     if KINDS[node.kind].inputs == "join":
         return f"{both} | step, without {node.kind}(): there is one output for each element"

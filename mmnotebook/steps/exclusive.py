@@ -11,9 +11,9 @@ Arms = Mapping[str, frozenset[str]]
 
 
 def arms_by_node(order: Iterable[Node]) -> dict[str, Arms]:
-    """Return the branches that the elements of each node can have taken at routing steps before it.
+    """Return the branches that each node's elements can have taken at earlier routing steps.
 
-    A routing step is left out if some of the elements did not go through it.
+    A routing step is left out if some of the elements did not pass through this step.
 
     Parameters
     ----------

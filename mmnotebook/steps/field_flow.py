@@ -21,14 +21,14 @@ _LISTED = 12
 
 @dataclass(frozen=True)
 class FieldFlow:
-    """The fields of the values that flow out of a node, or into one.
+    """The fields of the input values or of the output values of a node.
 
     Attributes
     ----------
     shape
         The fields, as far as they are known.
     named
-        Whether each of the fields was selected by its name.
+        Whether every field was selected by name.
     row
         Whether the fields are one row of numbers for a model whose inputs have no names.
     predicted
@@ -49,12 +49,11 @@ def of_notebook(
     Parameters
     ----------
     graph
-        Its bindings take precedence over `names`.
+        The graph. Its bindings take precedence over `names`.
     names
         Lookup of the data by name.
     of_data
-        Returns the shape of the elements of data; of the elements of files if its argument is a
-        path.
+        Returns the shape of the elements of a data object, or of files if its argument is a path.
     """
 
     def shape(node: Node) -> Shape:
@@ -79,7 +78,7 @@ def problems(
     Parameters
     ----------
     graph
-        A graph without faults, which may be incomplete.
+        A graph without other problems. It may be incomplete.
     shape_of
         Returns the shape of the elements of a source node.
     models
@@ -186,7 +185,7 @@ def _wrong_key(
 
 
 def _wrong_inputs(node: Node, spec: Any, into: FieldFlow) -> Iterator[Problem]:
-    """Yield a problem for each model input that has no field, and each field that has no input."""
+    """Yield the problems of model inputs without a field, and of fields that are not inputs."""
     if not isinstance(spec, ModelSpec) or into.predicted:
         return
     if spec.input is not None:

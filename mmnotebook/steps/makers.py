@@ -8,14 +8,14 @@ from mmnotebook.graph.graph import Graph, Input, Node
 
 
 def makers(graph: Graph, node: Node) -> Iterator[Input]:
-    """Yield the outputs in which the input values of a node were created.
+    """Yield the outputs of the steps that create the input values of a node.
 
     Steps that pass values on unchanged, such as filters, are skipped.
 
     Parameters
     ----------
     graph
-        A graph, valid or not; inputs that are not nodes of it are skipped.
+        A graph, valid or not. Inputs that refer to nodes outside the graph are skipped.
     node
         The node whose inputs are followed upstream.
     """

@@ -11,12 +11,12 @@ from mmnotebook.graph.graph import Input, Node
 
 
 def is_bare(node: Node) -> bool:
-    """Return whether a node is a source without other parameters, named after its data."""
+    """Return whether a node is a source that is named after its data and has no other parameter."""
     return _bare(node, "data") and node.params == (("data", node.name),)
 
 
 def is_bare_model(node: Node) -> bool:
-    """Return whether a node is a model step without other parameters."""
+    """Return whether a node is a model step whose only parameter is the model."""
     return _bare(node, "model") and [name for name, _ in node.params] == ["model"]
 
 
@@ -74,7 +74,7 @@ def select(wire: Input) -> str:
 
 
 def _parameters(node: Node) -> tuple[tuple[str, Any], ...]:
-    """Return the parameters of a node, with `...` for required ones that are missing."""
+    """Return the parameters of a node, with `...` for each missing required parameter."""
     kind, given = kinds.KINDS.get(node.kind), dict(node.params)
     if kind is None:
         return node.params

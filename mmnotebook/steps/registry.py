@@ -1,4 +1,4 @@
-"""Find the step kinds: in the modules of `steps.kinds`, and in other installed packages."""
+"""The lookup of step kinds in the modules of `steps.kinds` and in other installed packages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def own_kinds() -> list[StepKind]:
 
 
 def installed_kinds() -> list[StepKind]:
-    """Return the kinds of other installed packages; warn about each that cannot be used."""
+    """Return the kinds of other installed packages; warn about each kind that cannot be used."""
     taken = {kind.name for kind in own_kinds()}
 
     def problem(kind: Any) -> str | None:
@@ -42,7 +42,7 @@ def installed_kinds() -> list[StepKind]:
 
 
 def _problem(kind: Any, taken: set[str]) -> str | None:
-    """Return why an object cannot be added as a step kind, None if it can."""
+    """Return why an object cannot be added as a step kind; None if it can be added."""
     if not isinstance(kind, StepKind):
         return f"it is a {type(kind).__name__}, not a StepKind"
     if not kind.name.isidentifier():

@@ -1,4 +1,4 @@
-"""The fields of data, as far as they are known without reading all of it."""
+"""The fields of data, as far as they are known without reading all data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from mmnotebook.graph.names import is_a
 
 Shape = Mapping[str, Any] | None
-"""The fields of a value, each with its shape; {} for a value that is no record, None if unknown."""
+"""The fields of a value, each with its shape; {} for a value without fields, None if unknown."""
 
 MOST = 100_000
 """The maximum number of values that are inspected; the shape of more values is unknown."""
@@ -18,7 +18,7 @@ _NUMBERS = {("numpy", "ndarray"), ("torch", "Tensor")}
 
 
 class RecordFields(Mapping[str, Any]):
-    """The fields of records, each with its shape, which is computed on access.
+    """The fields of records, each with its shape. A shape is computed on access.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def of_values(values: Sequence[Any]) -> Shape:
 
 
 def together(shapes: Sequence[Shape]) -> Shape:
-    """Return the combined shape of values, each of which has one of these shapes."""
+    """Return the combined shape of values that have different shapes."""
     known = [shape for shape in shapes if shape is not None]
     if not known or len(known) < len(shapes):
         return None

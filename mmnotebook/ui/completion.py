@@ -49,7 +49,7 @@ class Matcher:
 
     @context_matcher(identifier=IDENTIFIER, priority=10)
     def complete(self, context: CompletionContext) -> SimpleMatcherResult:
-        """Return the completions at the cursor; none outside of this package's magics."""
+        """Return the completions at the cursor; there are none outside of this package's magics."""
         typed, found = self._at(context)
         fitting = {text: kind for text, kind in found if text.startswith(typed)}
         return SimpleMatcherResult(
@@ -135,7 +135,7 @@ class Matcher:
                 yield f"{kind.name}(" if kind.placed else f"{kind.name}()", "step"
 
     def _nodes(self) -> Candidates:
-        """Yield the nodes of the latest result, then those of the notebook's graphs."""
+        """Yield the nodes and groups of the latest result, then of the notebook's graphs."""
         variables = self._variables.public()
         result = latest.last()
         graphs = [] if result is None else [result.graph]

@@ -39,7 +39,7 @@ def demo(out: Path, *, say: Say, notebook: Path | None = None) -> None:
     Parameters
     ----------
     out
-        The HTML file, readable only by its user. It refers to nothing outside itself.
+        The HTML file. Only its owner can read it, and it needs no other files.
     say
         Called with each line of progress.
     notebook
@@ -116,7 +116,7 @@ def _execute(book: NotebookNode, folder: Path, say: Say) -> tuple[str, str | Non
 def _stopped_by_ctrl_c(client: NotebookClient) -> Iterator[None]:
     """Make Ctrl-C stop the client's kernel before KeyboardInterrupt is raised.
 
-    An interrupt at any point of nbclient's event loop could leave the kernel running.
+    A KeyboardInterrupt inside nbclient's event loop could leave the kernel running.
     """
     import psutil
     from nbclient.exceptions import DeadKernelError
@@ -147,7 +147,7 @@ def _is_code(cell: NotebookNode) -> bool:
 
 
 def _client(book: NotebookNode, folder: Path) -> NotebookClient:
-    """Create a client whose kernel is this Python, whatever kernels the user has installed."""
+    """Create a client whose kernel is this Python, not one of the user's installed kernels."""
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
@@ -186,12 +186,12 @@ def _table(client: NotebookClient) -> str:
 
 
 def _html(book: NotebookNode, title: str) -> str:
-    """Return the notebook as HTML without scripts, as nbconvert's are loaded from the internet."""
+    """Return the notebook as HTML, without the scripts that nbconvert loads from the internet."""
     from bs4 import BeautifulSoup
     from nbconvert import HTMLExporter
 
     with warnings.catch_warnings():
-        # An output with only a widget: the next output has its static view.
+        # This output has only a widget. The next output has the static view of the widget.
         warnings.filterwarnings("ignore", message=".*widget-view.*is not able to be represented")
         html, _ = HTMLExporter(embed_images=True).from_notebook_node(
             book, {"metadata": {"name": title}}

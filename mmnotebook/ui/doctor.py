@@ -23,7 +23,7 @@ State = Literal["ok", "missing", "note"]
 _PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 _LOW_MEMORY = 2 << 30
 _LOW_DISK = 2 << 30
-# Distribution, its purpose, the extra that installs it; None for what every run needs.
+# Distribution, its purpose, and the extra that installs it; None if every run needs it.
 _PACKAGES: tuple[tuple[str, str, str | None], ...] = (
     ("apache-beam", "runs the pipelines", None),
     ("torch", "torch models", None),
@@ -58,13 +58,13 @@ class Check:
     what
         What was checked.
     state
-        "ok", "missing", or "note" if it works, but not as well as it could.
+        "ok"; "missing"; or "note" for something that works, but could be improved.
     found
         The version or the number that was found.
     purpose
-        What it is used for.
+        What the checked item is used for.
     remedy
-        How to get it or improve it; "" if there is nothing to do.
+        How to get or improve the checked item; "" if there is nothing to do.
     required
         Whether every run needs it.
     """
@@ -141,7 +141,7 @@ class DoctorReport:
 
             from mmnotebook.results.tables import html_table
         except ImportError:
-            return None  # pandas may be missing; then the text is shown, which reports it
+            return None  # if pandas is missing, the text is shown instead, and reports this
         return html_table(pd.DataFrame(self.rows()), max_rows=len(self.checks))
 
 

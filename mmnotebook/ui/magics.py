@@ -250,7 +250,7 @@ class PipelineMagics(NotebookMagics):
         display(opened(args.name, graph, partial(self.variables.assign_graph, args.name)))
 
     def _reset(self, text: str | None) -> Any:
-        """Return the notebook's function of this name; if there is none, `text` (a method)."""
+        """Return the notebook's function with this name, or `text` as a method's name."""
         if text is None or not self.variables.has(text):
             return text
         return self._named(text, "function")

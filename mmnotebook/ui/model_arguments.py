@@ -1,4 +1,4 @@
-"""The options of `%mm_model`, which are those of `mm.register`."""
+"""The options of `%mm_model`, which are the same as the options of `mm.register`."""
 
 from __future__ import annotations
 

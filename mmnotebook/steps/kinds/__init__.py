@@ -1,1 +1,1 @@
-"""The step kinds, one module each: `KIND` of a module describes it."""
+"""The step kinds, a module for each kind. The constant `KIND` of a module describes the kind."""

@@ -1,4 +1,4 @@
-"""`cascade(small, big, below=0.8)`: a big model for elements on which a small one is unsure."""
+"""`cascade(small, big, below=0.8)`: a big model predicts where a small model is unsure."""
 
 from __future__ import annotations
 

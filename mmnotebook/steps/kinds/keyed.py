@@ -32,7 +32,7 @@ def _details(node: Node) -> list[str]:
 
 
 def _problems(graph: Graph, node: Node) -> Iterator[Problem]:
-    """Yield a problem if the step needs (key, value) pairs and its input has other elements."""
+    """Yield a problem if a step needs (key, value) pairs, but its input has other elements."""
     if not {"by", "by_function"}.isdisjoint(dict(node.params)):
         return
     for wire in makers(graph, node):

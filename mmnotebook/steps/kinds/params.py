@@ -20,17 +20,17 @@ MISSING = Param("missing", one_of(*ON_MISSING), '"fail", "skip" or "use rest"', 
 
 
 def model(name: str, words: str = "the name of a registered model", **about: Any) -> Param:
-    """Return a parameter that is the name of a registered model."""
+    """Return a parameter whose value is the name of a registered model."""
     return Param(name, is_name, words, names="model", **about)
 
 
 def mapping(name: str, words: str, **about: Any) -> Param:
-    """Return a parameter that is a dict of key, or tuple of keys, to a name."""
+    """Return a parameter whose value is a dict that maps a key, or a tuple of keys, to a name."""
     allowed = f"{words}, each key once"
     return Param(name, is_mapping, allowed, form="mapping", why=key_in_two, **about)
 
 
 def goes_by(node: Node) -> str | None:
-    """Return the field or the function that decides the branch or model; None for neither."""
+    """Return the field or function that decides the branch or model; None if there is neither."""
     given = dict(node.params)
     return given.get("by") or given.get("by_function")

@@ -39,9 +39,10 @@ class Word:
     text
         The word without the quotes around it.
     start, end
-        Its position in the line.
+        The positions in the line at which the word starts and ends.
     is_quoted
-        Whether it begins with a quote: then it is a value, even if it begins with `-`.
+        Whether the word begins with a quote. Such a word is a value, even if its text begins with
+        `-`.
     """
 
     text: str
@@ -58,7 +59,8 @@ def words(line: str, expressions: Container[str] = ()) -> list[str]:
     Parameters
     ----------
     expressions
-        The options whose value is an expression. It needs no quotes, and ends at the next option.
+        The options whose value is an expression. The expression needs no quotes, and
+        ends at the next option.
     """
     argv: list[str] = []
     positional: list[str] = []
@@ -94,7 +96,7 @@ def _lexed(line: str) -> list[Word]:
 
 
 def _is_expression(text: str) -> bool:
-    """Return whether a word is an option with an expression of several words."""
+    """Return whether a word is an option and its value, an expression of several words."""
     return _is_option(text) and " " in text
 
 
@@ -131,7 +133,7 @@ def _check_options(magic: Any, argv: list[str]) -> None:
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """Return an argparse type for these words, whose error names the most similar one."""
+    """Return an argparse type for these words; its error message has the most similar word."""
 
     def read(text: str) -> str:
         if text in allowed:
@@ -158,7 +160,7 @@ def split_pipeline_line(line: str) -> tuple[list[str], str]:
     """Split the line `[NAME] [options] TEXT [options]` into its words and the pipeline's text.
 
     The text is returned unchanged, without a comment at its end. The first word is the NAME if it
-    is followed by another word or by nothing, since no pipeline's text begins like that.
+    is followed by another word or by nothing, because a pipeline's text never begins like that.
     """
     text = without_comment(line).strip()
     parts: list[str] = []
@@ -173,7 +175,7 @@ def split_pipeline_line(line: str) -> tuple[list[str], str]:
     if text.startswith("-"):
         parts.append(text)
         text = ""
-    parts += _TEXT_OPTION.findall(_STRING.sub("", text))  # no pipeline's text has options
+    parts += _TEXT_OPTION.findall(_STRING.sub("", text))  # a pipeline's text contains no options
     return words(" ".join(parts)), text.strip()
 
 
@@ -186,14 +188,14 @@ def _cut(pattern: re.Pattern[str], text: str, parts: list[str]) -> str:
 
 
 def count(text: str) -> int:
-    """Read a whole number from 1, for argparse."""
+    """Convert a text to a whole number of 1 or more, for argparse."""
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """Read a number above 0, for argparse."""
+    """Convert a text to a number above 0, for argparse."""
     try:
         value = float(text)
     except ValueError:

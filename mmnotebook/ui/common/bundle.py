@@ -1,4 +1,4 @@
-"""The built frontend; all widgets of a kind share one copy of its code and style."""
+"""The built frontend. All widgets of a kind share one copy of the code and the style."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 
 class Bundle(Widget):  # type: ignore[misc]  # ipywidgets has no types
-    """The code and style of one kind of widget; it is not displayed itself.
+    """The code and style of one kind of widget. A bundle itself is not displayed.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Bundle(Widget):  # type: ignore[misc]  # ipywidgets has no types
 class BundledWidget(anywidget.AnyWidget):
     """A widget that is drawn by the code of a `Bundle`, which `frontend/src/loader.ts` fetches.
 
-    The browser and a saved notebook get only the loader with every instance, not the code.
+    Each instance sends only the loader to the browser and to a saved notebook, not the code.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class BundledWidget(anywidget.AnyWidget):
 
 
 def shared(name: str) -> Bundle:
-    """Return this kernel's bundle of a name; create it if it does not exist or was closed."""
+    """Return the kernel's bundle with this name; create it if it does not exist or was closed."""
     with _lock:
         bundle = _shared.get(name)
         if bundle is None or not is_open(bundle):

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def discard(widget: Any) -> None:
-    """Close a widget and its children; until then, the kernel and the browser keep them."""
+    """Close a widget and its children, so that the kernel and the browser do not keep them."""
     for child in getattr(widget, "children", ()):
         discard(child)
     parts = [getattr(widget, name, None) for name in ("layout", "style")]

@@ -27,7 +27,7 @@ _ROOT = re.compile(r"^.*?<svg[^>]*viewBox=\"([^\"]*)\"[^>]*>", re.DOTALL)
 def picture(
     plot: Callable[..., Any], result: Any, name: str
 ) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return what `plot(result, ax=ax)` draws, as a MIME bundle and its metadata.
+    """Draw `plot(result, ax=ax)`; return the picture as a MIME bundle and its metadata.
 
     The figure is drawn without pyplot, so that it is shown only once, and matplotlib's state does
     not change.
@@ -41,7 +41,7 @@ def picture(
 
 
 def plot_html(draw: Callable[[Any], Any], height: float, alt: str) -> str:
-    """Return what `draw(ax)` draws as HTML, `height` inches high, in the page's text color.
+    """Call `draw(ax)`; return the drawing as HTML, `height` inches high, in the page's text color.
 
     The figure is drawn without pyplot, as in `picture`.
     """

@@ -1,6 +1,6 @@
 """A live widget and its static view, of which only one is visible.
 
-The static view is updated after changes, so that a saved notebook has its last state.
+The static view is updated after changes, so that a saved notebook shows the widget's last state.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class StaticOutput:
     def flush(self) -> None:
         """Update the static view now if an update is scheduled.
 
-        Called at the end of a cell, since a tool that executes a notebook without a frontend
-        receives no outputs between cells.
+        This method is called at the end of a cell, because a tool that executes a notebook without
+        a frontend receives no outputs between cells.
         """
         with self._timing:
             is_scheduled = self._timer is not None and self._timer.is_alive()
@@ -111,7 +111,7 @@ class StaticOutput:
 
     def update(self) -> None:
         """Update the static view now, if anything changed."""
-        with self._lock:  # one at a time, so that the latest view is the last
+        with self._lock:  # one update at a time, so that the latest view is displayed last
             handle = self._handle
             if handle is None:
                 return

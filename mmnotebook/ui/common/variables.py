@@ -1,4 +1,4 @@
-"""The notebook's variables, as magics and completion use them."""
+"""Access to the notebook's variables, for magics and completion."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class Variables:
         return Names(models=registry, given={}, notebook=self.public())
 
     def has(self, name: str) -> bool:
-        """Return whether this variable exists; private ones and those of IPython count, too."""
+        """Return whether this variable exists, also if it is private or belongs to IPython."""
         return name in self._shell.user_ns
 
     def of(self, accepts: Accepts) -> list[str]:
-        """Return the names of the variables whose values `accepts` accepts."""
+        """Return the names of the variables for whose values `accepts` returns True."""
         return [name for name, value in self.public().items() if accepts(value)]
 
     def graph(self, name: str) -> Graph:
@@ -111,7 +111,7 @@ class Variables:
         return self._find(name, kind, is_function, f"define {name} in a cell above")
 
     def _attribute(self, text: str) -> Any:
-        """Return the value of `variable.attribute`; None if there is none."""
+        """Return the value of `variable.attribute`; None if it does not exist."""
         first, *rest = text.split(".")
         value = self._shell.user_ns.get(first) if rest else None
         for attribute in rest:
@@ -122,7 +122,7 @@ class Variables:
         self._shell.user_ns[name] = value
 
     def assign_graph(self, name: str | None, graph: Graph) -> None:
-        """Assign a graph; raise UsageError if that would overwrite an object that it uses."""
+        """Assign a graph; raise UsageError if this would overwrite an object of the graph."""
         if name is None:
             return
         uses = {name for node in graph for name in (*node.data, *node.functions)}
@@ -132,7 +132,7 @@ class Variables:
         self.assign(name, graph)
 
     def _creation_hint(self, name: str, how: str) -> str:
-        """Describe how to create a variable of this name; of a similar one if it is in use."""
+        """Describe how to create a variable with this name, or a similar name if it is in use."""
         if name not in self._shell.user_ns:
             return how.format(name)
         free, count = f"{name}_2", 2
