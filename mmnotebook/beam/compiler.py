@@ -27,8 +27,8 @@ from mmnotebook.store import shards
 class Compiled(Mapping[str, "beam.PCollection[Any]"]):
     """The PCollection of every node by its name; `failed` has all failures of the graph.
 
-    A node's elements are (key, value) pairs: the key has the element's id, the value is the input
-    of the next step's function; for a model, it is Beam's `PredictionResult`.
+    A node's elements are (key, value) pairs. The key contains the element's id. The value is the
+    node's output for the element; the output of a model is Beam's `PredictionResult`.
 
     See Also
     --------
@@ -119,10 +119,11 @@ def compile_graph(
     Returns
     -------
     Compiled
-        A mapping by node name of PCollections of (key, value). A key has the element's `id`, the
-        `origin` that the id comes from, and what steps chose for it: the `branch` of a split or
-        switch, the `key` of a model per key, the `model` of a cascade. The mapping's `failed` is a
-        PCollection with a `Failure` for each element that failed in any node.
+        A mapping from node names to PCollections of (key, value). A key contains the element's `id`
+        and `origin` (the id of its source element). It also contains the choices of steps for the
+        element: the `branch` of a split or switch, the `key` of a model per key, the `model` of a
+        cascade. `failed` of the mapping is a PCollection with a `Failure` for each element that
+        failed in any node.
 
     Raises
     ------

@@ -22,7 +22,7 @@ from mmnotebook.running.handle import Running
 from mmnotebook.state import events
 from mmnotebook.store.cache import open_store
 
-# Weak: a run that has ended must not keep the elements of its sources.
+# A weak reference, so that an ended run does not keep the elements of its sources in memory.
 _current: weakref.ref[Execution] | None = None
 _turn = threading.Lock()
 
@@ -140,8 +140,8 @@ def run(
         If the cache folder cannot be used. If it is read-only or full, it is read, and new outputs
         are kept in a private temporary folder until the process ends.
     InterruptedRunError
-        If Ctrl-C was pressed; it stops within two seconds, or when a longer call of compiled
-        code returns. Also a KeyboardInterrupt.
+        If Ctrl-C was pressed. The run stops within two seconds, or when a longer call of compiled
+        code returns. This error is also a KeyboardInterrupt.
 
     See Also
     --------
@@ -206,7 +206,7 @@ def _begun(
     max_failed: float,
     subscribers: Sequence[events.Subscriber],
 ) -> Running:
-    """Start the run; raise RunError if another one is in progress and not canceled."""
+    """Return the handle of a new run; raise RunError if another run is in progress."""
     global _current
     with _turn:
         before = None if _current is None else _current()

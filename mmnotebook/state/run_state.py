@@ -53,7 +53,7 @@ class ModelCost:
     working
         Calls for predictions.
     probing
-        Calls that compare a model with itself.
+        Calls that compare outputs of a model with each other.
     """
 
     working: float = 0.0
@@ -67,13 +67,13 @@ class Tally:
     Attributes
     ----------
     parts
-        The number of its source's parts that were read to the end.
+        The number of files, or parts of files, that were read to the end for the node.
     branches
         The number of elements by branch.
     flows
-        The flow of each of its steps, in the order in which elements pass through them.
+        The flow of each step of the node, by the name of the step.
     stored
-        The elements on disk, including those that failed.
+        The number of elements on disk, including failed elements.
     """
 
     elements_in: int = 0
@@ -106,7 +106,8 @@ class RunState:
     costs
         By node, the time that its models have taken.
     counters, values
-        What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
+        The values that Beam's counters and distributions (sum, count, max) will have, by namespace
+        and name.
     writers
         By node, the writers that put its blocks into shards.
     unfinished
@@ -169,7 +170,7 @@ class RunState:
         self.broken = self.broken or (node, model)
 
     def failed(self, node: str, failure: tuple[str, str, str, str, str]) -> None:
-        """Count a failure and keep a node's first ones; stop the run if there are too many."""
+        """Count a failure, keep the first failures of each node, and stop the run after too many."""
         with self._lock:
             if self.closed:
                 raise Stopped(self.run_id)
@@ -183,7 +184,7 @@ class RunState:
                 self.stopped = True
 
     def judge(self, nodes: Iterable[str]) -> None:
-        """Raise if too many elements of one of these finished nodes failed."""
+        """Stop the run and raise if too many elements of one of these finished nodes failed."""
         for name in nodes:
             tally = self.tallies[name]
             seen = tally.elements_in or tally.elements_out + tally.failed
@@ -226,7 +227,7 @@ class RunState:
         return [block for writer in self.writers[node] for block in writer.buffer]
 
     def close(self) -> None:
-        """Stop counting failures, so that the run's error and its tables agree."""
+        """Count no further failures, so that the run's error and its tables agree."""
         with self._lock:
             self.closed = True
 
@@ -251,7 +252,7 @@ def start(live: RunState) -> None:
 
 
 def find(run_id: str) -> RunState | None:
-    """Return the run with this id; None if it is not in this process or has ended."""
+    """Return the state of the run with this id; None if it is not in this process or has ended."""
     return _runs.get(run_id)
 
 
@@ -263,7 +264,7 @@ def stop(run_id: str, cause: MMError) -> MMError:
 
 
 def end(run_id: str) -> None:
-    """Remove the state of a run."""
+    """Remove the state of a run; release its models and close its records."""
     run = _runs.pop(run_id, None)
     if run is None:
         return

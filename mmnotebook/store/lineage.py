@@ -10,7 +10,7 @@ from mmnotebook.store import entries, folder
 from mmnotebook.store.shards import Damaged
 
 INPUTS = "inputs"
-"""The key, in the `meta` of an entry, of the identities of its input entries."""
+"""The key in an entry's metadata whose value is the list of the identities of its inputs."""
 
 
 def identity_of(path: Path) -> str:

@@ -39,7 +39,7 @@ class CallOutcome:
 
 
 class Tracker:
-    """Tracks one step of a node: live for the run's progress, in Beam's metrics for its result.
+    """Counts elements, failures and time of one step, for the run's progress and Beam's metrics.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Tracker:
         self.tally.elements_out += count - shown
 
     def fail(self, element_id: str, error: BaseException) -> Failure:
-        """Count a failure, and return it as it is stored."""
+        """Count an error as the failure of an element, and return the failure."""
         failed = failure(self.node, element_id, error)
         self._counts["failed"] += 1
         if may_pass(error):
@@ -213,7 +213,7 @@ class Tracker:
             self._kept = KeptState(function)
 
     def end_block(self) -> None:
-        """End a block; record whether its function has modified the state that it keeps."""
+        """End a block; record whether the function has modified the state that it keeps."""
         if self.record is not None and self._kept is not None and self._kept.is_changed():
             self.record.varies("it modifies state that it keeps between calls")
             self._kept = None
@@ -240,7 +240,7 @@ def _texts(column: Column) -> Iterator[Iterable[Any]]:
 
 
 def add_counts(run: run_state.RunState | None, namespace: str, counts: Mapping[str, int]) -> None:
-    """Add to Beam's counters, and to those of a run in this process."""
+    """Add counts to Beam's counters, and to the counters of a run in this process."""
     for name, count in counts.items():
         if count:
             Metrics.counter(namespace, name).inc(count)
@@ -249,7 +249,7 @@ def add_counts(run: run_state.RunState | None, namespace: str, counts: Mapping[s
 
 
 def add_values(run: run_state.RunState | None, namespace: str, values: Mapping[str, int]) -> None:
-    """Add to Beam's distributions, and to those of a run in this process."""
+    """Add values to Beam's distributions, and to the distributions of a run in this process."""
     for name, value in values.items():
         Metrics.distribution(namespace, name).update(value)
         if run is not None:
@@ -262,6 +262,6 @@ def weight(block: Block) -> int:
 
 
 def after(block: Block, outcome: CallOutcome) -> Block:
-    """Return the elements that did not fail with their results, and all failures."""
+    """Return a block with the results of the elements that did not fail, and all failures."""
     kept = block.take(outcome.places)
     return kept.with_values(outcome.results, [*block.failed, *outcome.failed])

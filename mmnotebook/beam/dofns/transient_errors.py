@@ -21,7 +21,7 @@ _DEPTH = 50
 _HTTP = frozenset({401, 402, 403, 407, 408, 409, 421, 423, 424, 425, 429})
 """Statuses below 500 that depend on the account, the rate or the time, not on the request."""
 _NEVER = frozenset({501, 505})
-"""Statuses from 500 that the same request always returns."""
+"""Statuses from 500 that depend on the request: a new attempt returns the same status."""
 _GRPC = frozenset({1, 2, 4, 7, 8, 10, 13, 14, 15, 16})
 """Transient gRPC status codes. Not transient: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS,
 FAILED_PRECONDITION, OUT_OF_RANGE and UNIMPLEMENTED."""
@@ -147,7 +147,7 @@ def _codes(error: BaseException) -> Iterator[str]:
 
 
 def _says_when(error: BaseException) -> bool:
-    """Return whether an error says when to try again."""
+    """Return whether an error contains a time at which to try again."""
     for owner in (error, *_responses(error)):
         if any(_attribute(owner, name) is not None for name in _WAIT):
             return True

@@ -97,7 +97,7 @@ class SmallHandler(BlockHandler):
         return given
 
     def _divided(self, track: _First, flowing: Block, made: Block) -> Iterator[Block]:
-        """Yield the confident predictions, with all failures, and the values of the others."""
+        """Yield a block of confident predictions and all failures, and a block of other values."""
         outputs = inferences(made.values)
         errors: dict[int, BaseException] = {}
         with places.within(track.run, self.node, self.spec.name):
@@ -168,7 +168,7 @@ def _with(predictions: Column, outputs: Column) -> Column:
 
 
 class BigHandler(BlockHandler):
-    """Calls the big model for the other values; predictions of the small model pass through."""
+    """Calls the big model for values without a confident prediction; passes predictions through."""
 
     def run_inference(
         self, batch: Sequence[Block], model: Any, inference_args: dict[str, Any] | None = None

@@ -25,7 +25,8 @@ Array = np.ndarray[Any, Any]
 def vote(outputs: Mapping[str, Any]) -> Any:
     """Return the label that most models returned; in a tie, the first of these labels.
 
-    Of {"label", "score"}, and of a list of those, the label with the highest score counts.
+    If an output is a dict {"label", "score"} or a list of such dicts, the label with the highest
+    score is used.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def mean(outputs: Mapping[str, Any]) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If a model returned no numbers, or some returned outputs of another shape.
+        If a model did not return numbers, or the outputs have different shapes.
     """
     given = _given(outputs)
     arrays = {name: np.asarray(value) for name, value in given.items()}
@@ -65,12 +66,12 @@ def mean(outputs: Mapping[str, Any]) -> Any:
 
 
 def stack(outputs: Mapping[str, Any]) -> Any:
-    """Stack the models' outputs in one array, models first, in the order of the list.
+    """Stack the models' outputs in one array; the first axis has one index per model.
 
     Raises
     ------
     TypeError, ValueError
-        If some returned strings and others numbers, or outputs of another shape.
+        If some outputs are strings and others numbers, or the outputs have different shapes.
     """
     given = _given(outputs)
     arrays = {name: array_of(value) for name, value in given.items()}
@@ -153,7 +154,7 @@ class Combine:
     whole: Callable[[Sequence[Array]], Column | None]
 
     def column(self, values: Column) -> Column | None:
-        """Combine all elements at once, with the same results as one by one; None if impossible."""
+        """Combine all elements at once, with the same results as `one`; None if impossible."""
         if not isinstance(values, Records) or not len(values):
             return None
         arrays = [numbers(inferences(column)) for column in values.columns.values()]
@@ -162,7 +163,7 @@ class Combine:
 
 
 def numbers(values: Column) -> Array | None:
-    """Return a column's values as an array of Python's number types; None if they are no numbers.
+    """Return a column's numbers as an array of Python's number types; None for other columns.
 
     The result equals `np.asarray` of each `plain` value.
     """
@@ -195,7 +196,7 @@ class Combining(CallFn):
 
 
 def combining(how: Combine) -> Lowering:
-    """Return the lowering of a step that combines the outputs for an element in this way."""
+    """Return the lowering of a step that combines the outputs for an element with `how`."""
     return Lowering(dofn=lambda step: Combining(step.node.name, step.run_id, how))
 
 

@@ -76,7 +76,7 @@ def _who(block: Block) -> Sequence[Who]:
 
 
 def sets(members: Sequence[JoinMember], without: Container[Who]) -> list[Set]:
-    """Group the elements by the nodes that have outputs for them; elements of all nodes first.
+    """Group the elements by the nodes with outputs for them; the group of all nodes is first.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _ordered(member: JoinMember, who: Sequence[Who]) -> Block:
 
 
 def _fields(blocks: Sequence[Block]) -> list[tuple[tuple[str, Any], ...]] | None:
-    """Return the carried fields of each element, from all of its outputs."""
+    """Return the source fields that each element keeps, merged from all of its outputs."""
     known = [block.fields for block in blocks if block.fields is not None]
     if not known:
         return None

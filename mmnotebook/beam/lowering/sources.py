@@ -43,8 +43,8 @@ class Stored:
     files
         The files of the node.
     sources
-        The files of its sources, for fields that a later step looks up; () for a source, whose
-        values contain them.
+        The files of the node's sources, if a later step looks up fields in them; () for a source,
+        whose values contain the fields.
     """
 
     files: Files
@@ -169,7 +169,7 @@ def stored(
     carried: tuple[str, ...],
     windowing: Windowing | None = None,
 ) -> Arms:
-    """Read the stored blocks of a node, all and by branch, in the windows stored."""
+    """Read the stored blocks of a node, all together and by branch, in their stored windows."""
     tags = list(map(tag, branches))
     files = _each(f"{label}: files", pipeline, what.files, bool(run_id))
     function = _Stored(label, run_id, what, branches, carried)
@@ -193,7 +193,7 @@ class _Items(PlainFn):
 
 
 def _each(label: str, pipeline: Any, items: Sequence[Any], here: bool) -> Any:
-    """Create a PCollection of a few items, spread over workers if the run has any elsewhere."""
+    """Create a PCollection of a few items; spread them over workers, unless the run is `here`."""
     if not here:
         return pipeline | label >> beam.Create(items, reshuffle=len(items) > 1)
     start = pipeline | f"{label}, start" >> beam.Impulse()
@@ -201,7 +201,7 @@ def _each(label: str, pipeline: Any, items: Sequence[Any], here: bool) -> Any:
 
 
 def carry(values: Column, names: tuple[str, ...]) -> list[Fields] | None:
-    """Return the fields of each record that later steps look up; None if there are none."""
+    """Return the fields `names` of each record, which later steps look up; None without `names`."""
     if not names:
         return None
     return [

@@ -37,17 +37,17 @@ class BoundStep:
     select
         The fields that the step selects from each value; None for the whole value.
     run_id
-        The run that counts its elements; "" outside a run.
+        The id of the run that counts the elements; "" outside a run.
     keys
         The key under which a loaded model is kept, by model name.
     reuse
-        The stored outputs.
+        The stored outputs that the step may reuse.
     decision
         The return value of the lowering's `decide`.
     above
         The upstream nodes, for a step that ends a graph.
     watch_every
-        Seconds between two checks for newer model files in a stream.
+        Seconds between checks for newer model files in a stream.
     """
 
     node: Node
