@@ -51,7 +51,7 @@ def resolve(name: str) -> Any:
     Raises
     ------
     AttributeError
-        If there is no such name; the message suggests the nearest one.
+        If the package has no such name; the message suggests the most similar name.
     """
     if name == "last":
         return _last()
@@ -70,7 +70,7 @@ def resolve(name: str) -> Any:
 
 
 def listed() -> list[str]:
-    """Return all names of the package, for `dir()`: the public names and all others."""
+    """Return the names of the package for `dir()`: its public names, and its loaded attributes."""
     return sorted({*vars(sys.modules[_PACKAGE]), *homes(), "__all__", "last"})
 
 

@@ -1,4 +1,4 @@
-"""Validation of a graph and lookup of everything that its names refer to."""
+"""Validation of a graph, and lookup of the objects to which its names refer."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class Prepared:
     refreshed
         The model of a newer file that replaces the registered one, by node.
     said
-        A note for the user about a node, by node; a phrase, not a sentence.
+        Notes for the user about nodes, by node name. Each note is a phrase, not a sentence.
     decisions
-        What the lowering of a node decided before the run, by node.
+        The result of `Lowering.decide` for each node whose lowering has this function.
     codes
         The code of both lowerings of a step kind from another package, by node.
     watch_every
@@ -275,7 +275,7 @@ def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
 
 @dataclass
 class _Sources:
-    """The content of the source nodes, by node, in the form of `Prepared`."""
+    """The content of the source nodes, by node name; `Prepared` describes the attributes."""
 
     plans: dict[str, sources.SourcePlan] = field(default_factory=dict)
     objects: dict[str, list[Block]] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from apache_beam.utils import windowed_value
 create_windowed: Callable[..., windowed_value.WindowedValue] = windowed_value.create
 """Create a `WindowedValue` from a value, a timestamp in microseconds, windows and a pane.
 
-Relies on `utils/windowed_value.py`, and on the same in `utils/windowed_value.pxd`.
+Relies on `utils/windowed_value.py` and `utils/windowed_value.pxd`.
 """
 WindowedValue = windowed_value.WindowedValue
 """The class of an element with its timestamp, windows and pane.
@@ -52,12 +52,12 @@ CacheManager = cache_manager.CacheManager
 Relies on `runners/interactive/cache_manager.py`.
 """
 arguments_and_defaults = core.get_function_args_defaults
-"""Return the names of a function's arguments, and the default values of the last ones.
+"""Return the names of a function's arguments, and the default values of its last arguments.
 
 Relies on `transforms/core.py`.
 """
 INSPECTS = "_inspect_"
-"""The prefix of an attribute of a DoFn; the name of a method follows it.
+"""The first part of the name of a DoFn's attribute; the second part is the name of a method.
 
 The value is a function without arguments. It returns the arguments of this method, as
 `arguments_and_defaults` does, but without `self`. Relies on `get_function_arguments` in

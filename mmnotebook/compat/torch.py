@@ -12,7 +12,7 @@ OF_MODULES = frozenset({"_parameters", "_buffers", "_modules"})
 Relies on `torch/nn/modules/module.py`.
 """
 HOOKS = "_hooks"
-"""A part of the names of attributes in which a module stores hooks by number.
+"""A part of the names of all attributes in which a module stores its hooks, by number.
 
 Relies on `torch/nn/modules/module.py`.
 """

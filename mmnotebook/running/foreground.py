@@ -1,7 +1,8 @@
 """Ctrl-C during a run in the caller's thread.
 
-A run in the foreground works in the caller's thread, because compiled code such as OpenMP keeps a
-pool of threads for each thread that called it: a second pool would compete with the first one.
+A run in the foreground works in the caller's thread. Compiled code such as OpenMP keeps a pool of
+threads for each thread that calls it. A run in another thread would create a second pool, and the
+two pools would compete.
 Ctrl-C must then end the run in order, and not raise KeyboardInterrupt at any place in its code.
 """
 

@@ -175,12 +175,12 @@ class Running:
         self._warns = False
 
     def start(self, runner: Any, options: Any) -> None:
-        """Start the run in a thread, and watch it from another; `run` calls this."""
+        """Start the run in a new thread, and watch it from another thread; `run` calls this."""
         self._start("mmnotebook-run", self._execution.run, runner, options)
         self._start("mmnotebook-watch", self._watch)
 
     def run_here(self, runner: Any, options: Any) -> Result:
-        """Run in this thread, and watch the run from another; `run` calls this.
+        """Execute the run in this thread, and watch it from another thread; `run` calls this.
 
         Ctrl-C cancels the run within two seconds. During a longer call of compiled code, Ctrl-C
         cancels the run when the call returns.

@@ -190,7 +190,7 @@ def run(
 
 
 def _record(graph: Graph, anew: Mapping[str, str], how: Mapping[str, Any]) -> prepare.Record:
-    """Return the function that records a Beam transform as a source, or finds its recording."""
+    """Return a function that finds the recording of a Beam transform, or else records it."""
     sources = {name for node in graph if node.name in anew for name in node.data}
 
     def record(name: str, transform: Any, limit: int | None) -> tuple[Recording, str]:

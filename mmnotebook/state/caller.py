@@ -36,7 +36,7 @@ class CallerSettings:
         self._context = contextvars.copy_context()
 
     def run(self, work: Callable[..., T], *args: Any) -> T:
-        """Call `work` under these settings, and return its result; undo its changes to them."""
+        """Call `work` with these settings; return its result, and undo its changes of settings."""
         return self._context.copy().run(self._call, work, args)
 
     def _call(self, work: Callable[..., T], args: tuple[Any, ...]) -> T:

@@ -29,7 +29,7 @@ _WARNING = 2000
 
 _FURTHER = f"(warnings beyond the first {DISTINCT:,} distinct ones of the run)"
 _Warning = tuple[str, str | None, type[Warning], str, str | None, str, int]
-"""The key by which equal warnings are counted: node, model, class, text, module, file, line."""
+"""The key under which equal warnings are counted: node, model, class, text, module, file, line."""
 
 
 class Stopped(Exception):
@@ -94,7 +94,7 @@ class RunState:
     tallies
         The counts of each node.
     limits
-        By node, the maximum number of failures; one more ends the run.
+        The maximum number of failures of each node; one more failure ends the run.
     max_failed
         The maximum share of a node's elements that may fail.
     failures
@@ -104,20 +104,21 @@ class RunState:
     broken
         The node and model that raised an error which is not the failure of an element.
     costs
-        By node, the time that its models have taken.
+        The time that the models of each node have taken.
     counters, values
         The values that Beam's counters and distributions (sum, count, max) will have, by namespace
         and name.
     writers
-        By node, the writers that put its blocks into shards.
+        The writers that write the blocks of each node to shards.
     unfinished
-        By node, the blocks that an expensive model had computed when the run was stopped.
+        For each node, the blocks that an expensive model had computed when the run was stopped.
     leases
-        The leases of the loaded models that the run uses; released when it ends.
+        The leases of the loaded models that the run uses; they are released when the run ends.
     caller
-        The settings under which functions and models are called; None for those of the thread.
+        The settings under which functions and models are called; None if the settings of each
+        thread are used.
     records
-        By node, the record of what its functions and models do; nodes without it are not observed.
+        The record of what the functions and models of a node do, for each node that is observed.
     """
 
     run_id: str
@@ -170,7 +171,7 @@ class RunState:
         self.broken = self.broken or (node, model)
 
     def failed(self, node: str, failure: tuple[str, str, str, str, str]) -> None:
-        """Count a failure, keep the first failures of each node, and stop the run after too many."""
+        """Count a failure; keep the first failures of each node. Stop the run after too many."""
         with self._lock:
             if self.closed:
                 raise Stopped(self.run_id)

@@ -121,7 +121,7 @@ class Cache:
         Raises
         ------
         MMError
-            If it is set to anything else.
+            If the limit is set to any other value.
 
         Examples
         --------
@@ -212,7 +212,7 @@ class Cache:
         Raises
         ------
         MMError
-            If it is set to anything else.
+            If `verify` is set to any other value.
 
         Examples
         --------

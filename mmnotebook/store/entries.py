@@ -208,7 +208,7 @@ def use(path: Path) -> tuple[int, int]:
 
 
 def pinned(entry: Entry, member: folder.Membership) -> Entry:
-    """Return the entry, which stays in the store as long as this object exists."""
+    """Pin an entry, so that it stays in the store as long as this object exists; return it."""
     pin = member.pin(entry.path.name)
     # The reference to the member keeps the folder of the process as long as there are pins in it.
     return entry.keep(functools.partial(_unpin, member, pin))

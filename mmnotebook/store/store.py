@@ -42,7 +42,7 @@ class Store:
         The numbers of identities that this object found and did not find.
     checked, differed
         The number of entries that were compared with new outputs of their nodes, and the number of
-        these that were removed because they differed.
+        entries that were removed because the outputs differed.
     beside
         A second store for new entries if this store cannot be written; `find` also searches the
         second store.
@@ -50,7 +50,7 @@ class Store:
     Raises
     ------
     StorageError
-        If the folder cannot be used; every method may raise it too.
+        If the folder cannot be used. Every method may raise this error too.
     """
 
     def __init__(self, folder: Path, limit: int | None = None) -> None:
@@ -157,7 +157,7 @@ class Store:
         return {**lineage.inputs(self.inner), **beside}
 
     def _retire_all(self, paths: Iterable[Path]) -> None:
-        """Retire those of the given entries that are in this store."""
+        """Retire the given entries; ignore entries that are not in this store."""
         with self._locked():
             for path in paths:
                 if path.is_relative_to(self.inner) and path.is_dir():
@@ -236,7 +236,7 @@ class Store:
         self.notes.append(f"{node}: {text}" if node else text)
 
     def _retire(self, path: Path) -> None:
-        """Mark an entry so that it is not found, and remove it unless it is in use."""
+        """Remove an entry that is not in use; mark any other entry, so that it is not found."""
         if path.name not in folder.pins(self.inner) or not path.is_dir():
             folder.discard(self.inner, path)
         else:
@@ -267,8 +267,8 @@ class Store:
 class Aside(Store):
     """A private store of this process that also reads a shared store that cannot be written.
 
-    Nothing is written to the shared store, not even which of its entries are in use. If another
-    process removes such an entry, reading it fails as for a damaged file.
+    This object writes nothing to the shared store, so it cannot pin the entries in it. If another
+    process removes an entry that this process uses, reading the entry raises `Damaged`.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
         return self.reuse.blocks(self.track, element, self.blocks)
 
     def weight(self, element: Any) -> int:
-        """Return how many elements, failed ones included, one element of the input holds."""
+        """Return the number of elements in one element of the input, including failed elements."""
         return weight(element) if isinstance(element, Block) else 0
 
     @abstractmethod

@@ -44,7 +44,7 @@ class Tracker:
     Parameters
     ----------
     step
-        The name of the step among those of its node.
+        The name of the step, which is unique in its node.
     enters
         Whether the step counts the node's input. Failures count as inputs.
 
@@ -257,7 +257,7 @@ def add_values(run: run_state.RunState | None, namespace: str, values: Mapping[s
 
 
 def weight(block: Block) -> int:
-    """Return the number of a block's elements, failed ones included."""
+    """Return the number of elements in a block, including failed elements."""
     return len(block) + len(block.failed)
 
 

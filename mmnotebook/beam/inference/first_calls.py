@@ -83,7 +83,7 @@ class Examination:
             self.known.seen_in = run.run_id
 
     def say(self) -> None:
-        """Warn, once in a run, about differences between the model's outputs, with a remedy."""
+        """Warn, once in a run, about outputs that differ or are left out of the predictions."""
         calls, known = self.calls, self.known
         run, handler = calls.track.run, calls.handler
         if run is None or handler.said:
@@ -164,7 +164,7 @@ class Examination:
         self.settle(made, len(batch))
 
     def _first(self, place: int) -> int:
-        """Observe a call with one element; return 1 if its output is a prediction, else 0."""
+        """Observe a call with one element; return 1 if its outcome is recorded, else 0."""
         calls, known = self.calls, self.known
         if calls.base.is_remote:
             known.started = known.remote = True

@@ -292,7 +292,7 @@ def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | No
 def is_called_per_element(spec: ModelSpec, base: Any) -> bool:
     """Return whether a remote model receives one element per call.
 
-    If one element of a batch failed, the whole batch would be sent, and paid for, again.
+    In a larger batch, one failed element would cause all elements to be sent, and paid for, again.
     """
     own = dict(base.batch_elements_kwargs()) if spec.batch_size is None else {}
     return spec.default_batch and not (own.get("max_batch_size") or own.get("max_batch_weight"))

@@ -19,7 +19,7 @@ from mmnotebook.state import run_state
 
 
 class _Rows(NodeFn):
-    """Puts all blocks under one key."""
+    """Yields each block with the same key, so that they are written together."""
 
     leaves = False
     step = "rows"
