@@ -99,8 +99,8 @@ def compile_graph(
     """Add a graph to a Beam pipeline, for any runner, batch or streaming.
 
     A source may be a Beam transform that reads, bounded or unbounded. Every element keeps its
-    window. It keeps its timestamp too, except after RunInference and joins: their outputs have the
-    end of their window as their timestamp.
+    window. Every element also keeps its timestamp, except after RunInference and joins. The
+    timestamp of their outputs is the end of the window.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ The arguments are the name of the source, the transform and the maximum number o
 
 @dataclass(frozen=True)
 class Prepared:
-    """A checked graph with the objects behind its names.
+    """A checked graph with the objects to which its names refer.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Prepared:
     transforms
         The Beam transform of each source node that is not recorded.
     refreshed
-        The model of a newer file that replaces the registered one, by node.
+        The models from newer files that replace registered models, by node name.
     said
         Notes for the user about nodes, by node name. Each note is a phrase, not a sentence.
     decisions
@@ -64,9 +64,9 @@ class Prepared:
     codes
         The code of both lowerings of a step kind from another package, by node.
     watch_every
-        Seconds between checks for newer models, if a stream watches for them.
+        Seconds between checks for newer model files in a stream.
     limit
-        The number of elements to use from each source, None for all.
+        The number of elements to use from each source; None for all elements.
     """
 
     graph: Graph
@@ -85,7 +85,7 @@ class Prepared:
     limit: int | None = None
 
     def model(self, node: Node) -> ModelSpec:
-        """Return the model of a node that runs one: the registered one, or its replacement."""
+        """Return the registered model of a node that runs one model, or its replacement."""
         return self.refreshed.get(node.name) or self.models[node["model"]]
 
     def bound(

@@ -133,7 +133,7 @@ class Committer:
         lasting = lasting and (how is not None or not partly)
         if not lasting:
             self._once.add(name)
-        # Counts of nodes that ran elsewhere come from Beam, which may lack some.
+        # Counts from other processes come from Beam's metrics, which may be incomplete.
         rows = whole.node.elements_out if is_here else None
         entry = plan.drafts[name].commit(
             {**plan.meta(name, whole), "seen": seen.meta(), incremental.META: how},

@@ -32,7 +32,7 @@ _before: dict[str, Identity] = {}
 
 @dataclass
 class Plan:
-    """Which of a prepared graph's nodes are stored, and which will be computed.
+    """The nodes of a prepared graph: which are stored, and which will be computed.
 
     Attributes
     ----------
@@ -41,17 +41,17 @@ class Plan:
     behind
         Identities of the objects to which the names in the graph refer.
     identities
-        The identity of every node; that of a computed node is complete after the run.
+        The identity of every node. The identity of a node to compute is complete after the run.
     entries
         The entries of the stored nodes. This reference prevents their eviction.
     measured
         Measures of the computation of the stored nodes.
     drafts
-        The unfinished entries of the other nodes.
+        The drafts of the nodes to compute.
     changed
         Nodes whose entries are no longer valid, with the observed dependency or input that changed.
     why
-        Why each node is computed, or that it is read from the cache.
+        For each node, the reason why it is computed, or a note that it is read from the cache.
     answered
         The nodes that are computed and may reuse stored outputs of single elements.
     """

@@ -86,7 +86,7 @@ def computed(
 def loaded(node: Node, prepared: Prepared, keys: Mapping[str, str | None]) -> Lease | None:
     """Return a lease of a node's loaded model if each of its outputs depends on one element alone.
 
-    Return None if the model is not loaded, or if this is not known.
+    Return None if the model is not loaded, or if an output may depend on other elements.
     """
     spec = prepared.model(node)
     key = keys.get(spec.name)
@@ -169,7 +169,7 @@ class _Import(Stopped):
 
 
 class _Refusing:
-    """A module finder that raises when one thread imports a library for the first time."""
+    """A module finder that raises an error if the thread that created it imports a new library."""
 
     def __init__(self) -> None:
         self.thread, self.refused = threading.get_ident(), False

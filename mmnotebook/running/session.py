@@ -105,16 +105,16 @@ def run(
     max_failed
         The share of a node's elements, from 0 to 1, that may fail before the run fails.
     fresh
-        True recomputes every node, whatever is in the cache. A node, its name, or a list of these
-        recomputes them and all nodes that depend on them. Default: False.
+        True recomputes every node, even if it is cached. A node, its name, or a list of nodes or
+        names recomputes these nodes and all nodes that depend on them. Default: False.
     wait
         False starts the run in the background and returns a `Running` at once. A run in the
         background may take up to twice as long when torch, scikit-learn or XGBoost have been used
         before: each thread that calls them gets its own OpenMP threads. Default: True.
     progress
         Show a line per node with its counts during the run, one line at its end, and then the
-        warnings of models and functions. If False, these are issued as Python warnings, once each,
-        at the end.
+        warnings of models and functions. If False, only these warnings are issued, as Python
+        warnings, once each, at the end.
     subscribers
         Callables that receive every event of the run, in a thread that watches the run; see
         `mm.events`.
@@ -137,8 +137,8 @@ def run(
         that the graph reads, a model cannot be loaded, or more than `max_failed` of a node's
         elements failed; `failed` and `result` hold what was computed.
     StorageError
-        If the cache folder cannot be used. If it is read-only or full, it is read, and new outputs
-        are kept in a private temporary folder until the process ends.
+        If the cache folder cannot be used. A folder that is read-only or full can still be read;
+        new outputs are then kept in a private temporary folder until the process ends.
     InterruptedRunError
         If Ctrl-C was pressed. The run stops within two seconds, or when a longer call of compiled
         code returns. This error is also a KeyboardInterrupt.

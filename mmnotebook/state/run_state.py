@@ -162,7 +162,7 @@ class RunState:
         return len(ids) > before
 
     def check(self) -> None:
-        """Raise if the run was stopped."""
+        """Raise `Stopped` if the run was stopped."""
         if self.stopped:
             raise Stopped(self.run_id)
 

@@ -67,7 +67,7 @@ class Answers:
     Attributes
     ----------
     files
-        The shards of the entries, those of the newest entry first.
+        The shards of the entries; the shards of the newest entry are first.
     """
 
     files: tuple[tuple[str, ShardInfo], ...] = ()

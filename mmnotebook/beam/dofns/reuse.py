@@ -127,7 +127,7 @@ class Look:
         return 0 if self._answer is None else len(self._answer.places)
 
     def blocks(self, track: Tracker, made: list[Block], by_element: bool = False) -> list[Block]:
-        """Return all outputs for the block, marked with their inputs, in the order of the inputs.
+        """Return all outputs for the block with the keys of their inputs, in the inputs' order.
 
         Parameters
         ----------

@@ -31,7 +31,7 @@ _END = object()
 
 @dataclass
 class CallOutcome:
-    """The places and results of elements that did not fail, and the failures of the others."""
+    """The positions and results of elements that did not fail, and the failures of all others."""
 
     places: list[int] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Tracker:
         self._counts = dict.fromkeys(counted, 0)
 
     def check(self) -> None:
-        """Raise if the run was stopped."""
+        """Raise `Stopped` if the run was stopped."""
         if self.run is not None:
             self.run.check()
 
@@ -111,7 +111,7 @@ class Tracker:
         function: Callable[[Any], Any],
         counts_output: bool = False,
     ) -> CallOutcome:
-        """Call a function with each value; if it raises, only that element fails.
+        """Call a function with each value; an element fails if the function raises for its value.
 
         With `counts_output`, each result is an output of the node and is counted at once, not when
         its block is complete.
@@ -151,7 +151,7 @@ class Tracker:
     def fail_places(
         self, ids: Sequence[str], outcome: CallOutcome, errors: Mapping[int, BaseException]
     ) -> CallOutcome:
-        """Replace the results at these places by failures."""
+        """Replace the results at the positions in `errors` by failures."""
         shown = min(len(errors), self._ahead)
         self._ahead -= shown
         self.tally.elements_out -= shown
@@ -164,7 +164,7 @@ class Tracker:
         )
 
     def stored(self, block: Block, outcome: CallOutcome) -> Block:
-        """Return the elements with their results; those whose result cannot be stored fail."""
+        """Return a block with the results; an element whose result cannot be stored fails."""
         values = pack(outcome.results)
         if errors := not_storable(values):
             outcome = self.fail_places(block.ids, outcome, errors)
@@ -172,13 +172,13 @@ class Tracker:
         return block.take(outcome.places).with_values(values, [*block.failed, *outcome.failed])
 
     def without_earlier_failures(self, block: Block) -> Block:
-        """Return the block without the failures of upstream nodes, which are stored there."""
+        """Return the block without failures of upstream nodes, which those nodes store."""
         if not block.failed:
             return block
         return replace(block, failed=[f for f in block.failed if f.node == self.node])
 
     def picked(self, block: Block, select: Select) -> Block:
-        """Return the block with the selected fields as values; elements without them fail."""
+        """Return the block with the selected fields as values; elements without the fields fail."""
         own = self.without_earlier_failures(block)
         # A field of a prediction is a field of its inference.
         values, pick = pick_column(own.values if select is None else inferences(own.values), select)

@@ -78,7 +78,7 @@ def may_pass(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, its causes, the errors that it holds, and those in its group."""
+    """Yield an error, its causes, the errors in its attributes, and the errors in its group."""
     waiting, seen = [error], set[int]()
     while waiting and len(seen) < _DEPTH:
         one = waiting.pop(0)
@@ -110,7 +110,7 @@ def _passes(error: BaseException) -> bool:
 
 
 def _statuses(error: BaseException) -> Iterator[bool]:
-    """Yield, for each HTTP or gRPC status of an error, whether it is transient."""
+    """Yield True or False for each HTTP or gRPC status of an error: whether it is transient."""
     for owner in (error, *_responses(error)):
         for name in _STATUS:
             yield from _status(_attribute(owner, name))
@@ -136,7 +136,7 @@ def _responses(error: BaseException) -> Iterator[Any]:
 
 
 def _codes(error: BaseException) -> Iterator[str]:
-    """Yield the codes of an error that are words."""
+    """Yield the codes of an error that are strings."""
     owners = [error, *_responses(error)]
     owners += [owner.get("Error") for owner in owners if isinstance(owner, Mapping)]
     for owner in owners:

@@ -17,7 +17,7 @@ from mmnotebook.graph.graph import Graph, Node
 
 
 class InWindows(beam.ParDo):
-    """A ParDo whose output has another windowing than its input.
+    """A ParDo whose output and input have different windowing.
 
     The function itself yields each element with its windows. `WindowInto` would assign other
     windows where a step has moved the timestamp to the end of the window.
@@ -39,7 +39,7 @@ class _Same(PlainFn):
 
 
 def kept(windowing: Windowing) -> Windowing | None:
-    """Return the same windows with the default trigger, for stored elements; None if default."""
+    """Return the same windows with the default trigger; None for Beam's default windowing."""
     plain = Windowing(windowing.windowfn)
     return None if plain.is_default() else plain
 

@@ -57,7 +57,7 @@ class Calls:
         self._waiting: list[tuple[Places, Any]] = []
 
     def make(self) -> None:
-        """Call the model for all rows, in its batch size."""
+        """Call the model for all rows, in batches."""
         self._prepare()
         groups = self._groups()
         if not groups:
@@ -171,7 +171,7 @@ class Calls:
             self.keep(batch, made)
 
     def _parts(self, batch: Places) -> Iterator[Places]:
-        """Yield the batches to try in place of one that raised."""
+        """Yield the smaller batches to try after a batch has failed."""
         if self.examination.known.remote:
             yield from ([place] for place in batch)
             return
@@ -199,7 +199,7 @@ class Calls:
         self._make([place])
 
     def take(self, place: int, made: Any, error: BaseException | None, seconds: float) -> None:
-        """Record the outcome of a call with one row that was already made."""
+        """Record the outcome of an earlier call with one row."""
         self.track.count_inputs(1)
         if error is not None:
             self.errors[self._of[place]] = error
@@ -246,7 +246,7 @@ class Calls:
         self.meter.odd(odd)
 
     def _without_errors(self, places: Places, rows: Column) -> tuple[Places, Column]:
-        """Fail elements whose outputs are exceptions, as `asyncio.gather` may return them."""
+        """Fail elements whose outputs are exceptions; `asyncio.gather` may return such outputs."""
         found = rows.values if isinstance(rows, Objects) else ()
         bad = {at: value for at, value in enumerate(found) if isinstance(value, BaseException)}
         if not bad:
@@ -289,7 +289,7 @@ class Calls:
         self.places = [self.places[place] for place in order]
 
     def so_far(self, given: Sequence[Block]) -> list[Block]:
-        """Return the rows that have outputs, after the calls were stopped."""
+        """Return the predictions that were made before the calls were stopped, as blocks."""
         self.errors = {}
         self._sort()
         return list(self.blocks(given))

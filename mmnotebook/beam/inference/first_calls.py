@@ -1,8 +1,9 @@
-"""Checks of a model's first calls: where it runs, and the layout of its outputs.
+"""Checks of a model's first calls: whether the model is remote, and how its outputs are laid out.
 
-The first call of a model in a process has one element and is watched. A model that is found to be
-remote is only called for predictions. For all others, calls that are not counted show which output
-belongs to which element, and whether an output depends on the other elements of the batch.
+The first call of a model in a process has one element. A model whose first call connects to a
+network is remote, unless it was registered with `remote=False`. Remote models are called only for
+predictions. Other models are also called for checks, which are not counted: the checks show which
+output belongs to which element, and whether an output depends on the other elements of the batch.
 """
 
 from __future__ import annotations

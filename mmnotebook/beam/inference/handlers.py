@@ -25,7 +25,7 @@ def base_handler(spec: ModelSpec) -> Any:
 class SpecHandler(Delegate):
     """A framework's handler with the options that `register` has for every framework.
 
-    These are the functions before the model, the arguments and the timeout of each call,
+    These options are the preprocessing function, the arguments and the timeout of each call, the
     environment variables, and the number of model copies.
 
     Attributes

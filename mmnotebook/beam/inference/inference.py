@@ -47,7 +47,8 @@ class Loaded:
 class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     """Calls a model with the rows of blocks, and returns a block of predictions for each.
 
-    A batch that raises is tried again in halves, so that only the bad elements fail.
+    If the model raises for a batch, it is called again with smaller batches, so that only the bad
+    elements fail.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         return known.keeps_state and self.spec.reset is None
 
     def load_again(self, box: Lease | Loaded) -> None:
-        """Load a model again after its state has changed; keep it only during the run."""
+        """Load a model again after its state changed; keep the new model only during the run."""
         if self.key is not None:
             loaded_models.forget(self.key)
         with self.loading():

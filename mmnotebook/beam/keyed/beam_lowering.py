@@ -64,7 +64,7 @@ class _Served:
 
 
 class Serving:
-    """A model's handler for which Beam's server loads and calls the model."""
+    """Wraps a model's handler, so that Beam's server loads and calls the model."""
 
     def __init__(self, base: Any) -> None:
         self.base = base
@@ -133,7 +133,7 @@ def _together(batch: Sequence[tuple[Key, Any]]) -> Block:
 
 
 class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
-    """Beam's handler, with the properties of its models that Beam ignores."""
+    """Beam's keyed handler; it also applies settings of its models that Beam's class ignores."""
 
     def __init__(
         self,

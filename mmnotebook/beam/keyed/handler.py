@@ -19,7 +19,7 @@ from mmnotebook.state import run_state
 
 
 class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
-    """Calls the model of each row's key.
+    """Calls the model to which the key of each row is mapped.
 
     The rows of a window are processed together: each model is called once for all of its rows, in
     its own batch size, in the order of the models' first rows.

@@ -67,7 +67,7 @@ class NoPairError(TypeError):
 
 
 class ElementKeys:
-    """Returns an element's key: the text of a field, or of a function's result for its value.
+    """Returns the key of an element: a field, or a function's result for the value, as text.
 
     Without a field or function, the elements must be (key, value) pairs, as for Beam's own keyed
     models. The model then receives only the value.

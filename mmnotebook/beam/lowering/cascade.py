@@ -120,7 +120,7 @@ class SmallHandler(BlockHandler):
             yield flowing.take(made.take(unsure).rows or ()).with_choices()
 
     def _confidences(self, outputs: Column, errors: dict[int, BaseException]) -> Array:
-        """Return the confidence in each output; NaN, and an error in `errors`, if it has none."""
+        """Return each output's confidence; if it is missing, NaN, and add an error to `errors`."""
         if self.score is None:
             found = confidence.of_column(outputs)
             for place in _places(np.isnan(found)):
@@ -160,7 +160,7 @@ def _places(chosen: Array) -> list[int]:
 
 
 def _with(predictions: Column, outputs: Column) -> Column:
-    """Return the predictions with other inferences."""
+    """Return the predictions with `outputs` as their inferences."""
     if not isinstance(predictions, Tuples):
         return predictions
     example, _, model = predictions.columns

@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 
 
 def vote(outputs: Mapping[str, Any]) -> Any:
-    """Return the label that most models returned; in a tie, the first of these labels.
+    """Return the label that most models returned; in a tie, the label that comes first.
 
     If an output is a dict {"label", "score"} or a list of such dicts, the label with the highest
     score is used.
@@ -49,7 +49,7 @@ def vote(outputs: Mapping[str, Any]) -> Any:
 
 
 def mean(outputs: Mapping[str, Any]) -> Any:
-    """Return the mean of the models' outputs, element by element; all have one shape.
+    """Return the elementwise mean of the models' outputs, which must have the same shape.
 
     Raises
     ------
@@ -145,9 +145,10 @@ class Combine:
     Attributes
     ----------
     one
-        Combines the outputs of one element, a dict.
+        Combines the outputs for one element, which are in a dict.
     whole
-        Combines the arrays of all elements' outputs, one array per model; None if it cannot.
+        Combines the outputs for all elements, one array per model; returns None if this is
+        impossible.
     """
 
     one: Callable[[Mapping[str, Any]], Any]
@@ -180,7 +181,7 @@ def numbers(values: Column) -> Array | None:
 
 
 class Combining(CallFn):
-    """Combines several outputs for an element; for all elements at once if they are numbers."""
+    """Combines several outputs for an element; all elements at once if the outputs are numbers."""
 
     def __init__(self, node: str, run_id: str, how: Combine) -> None:
         super().__init__(node, run_id, None, how.one)

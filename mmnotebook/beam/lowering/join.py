@@ -17,12 +17,12 @@ Who = str | tuple[str, str]
 
 @dataclass(frozen=True)
 class JoinMember:
-    """The outputs of one of the nodes.
+    """The outputs of one of the joined nodes.
 
     Attributes
     ----------
     block
-        All of its outputs, in one block.
+        All outputs of the node, in one block.
     who
         The elements. A child and a row of a source are different elements, even with equal ids.
     at
@@ -54,9 +54,9 @@ class Set:
     Attributes
     ----------
     members
-        The indices of these nodes among all nodes.
+        The indices of these nodes among the joined nodes.
     ids
-        The ids, in the order of the first of these nodes.
+        The elements, in the order in which the first of these nodes has them.
     """
 
     members: tuple[int, ...]

@@ -31,7 +31,7 @@ from mmnotebook.store.shards import ShardInfo
 
 Fields = tuple[tuple[str, Any], ...]
 Files = tuple[tuple[str, ShardInfo], ...]
-"""Stored files of blocks: the folder and the properties of each."""
+"""Stored files of blocks: the folder and the description of each file."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class _Read(NodeFn):
         return replace(kept, ids=named.results, failed=[*block.failed, *named.failed])
 
     def _apart(self, ids: Sequence[str], values: Partial) -> Block:
-        """Return the elements that could be read, and the failures of the others."""
+        """Return a block of the elements that could be read, with the failures of the others."""
         self.track.count_inputs(len(values.errors))
         failed = [self.track.fail(ids[place], error) for place, error in values.errors.items()]
         return Block([ids[place] for place in values.places()], values.good, failed=failed)

@@ -31,7 +31,7 @@ class _Rows(NodeFn):
 
 
 class _Write(NodeFn):
-    """Writes all elements into one file; if this fails, no file is written.
+    """Writes all elements into one file; if an error occurs, no file is written.
 
     Parameters
     ----------

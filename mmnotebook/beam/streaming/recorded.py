@@ -131,7 +131,7 @@ class Recording:
 
 
 def _known(window: Any) -> Any:
-    """Return a window as plain data; a window of another class than Beam's is unchanged."""
+    """Return a global or interval window as plain data, and any other window unchanged."""
     if type(window) not in (GlobalWindow, IntervalWindow):
         return window
     return type(window).__name__, window.start.micros, window.end.micros

@@ -131,7 +131,7 @@ def name_in(field: str, windowfn: WindowFn) -> Callable[[Any, Any], str]:
 def named(
     track: Tracker, ids: Sequence[str], block: Block, name: Callable[[Any], str] | None
 ) -> Block:
-    """Return the block with ids from `name`; elements for which `name` raises fail, with `ids`."""
+    """Return the block with the ids that `name` returns. If `name` raises, the element fails."""
     if name is None:
         return block
     outcome = track.each(ids, block.values, name)
@@ -192,7 +192,8 @@ def read(
 ) -> dict[str | None, Any]:
     """Return a transform's elements as blocks, each in its window and at its timestamp.
 
-    An element's id is the field `id_field`, or else 32 random hex digits.
+    An element's id is the value of the field `id_field`. If this is None, the id is 32 random hex
+    digits.
     """
     pcoll = begin(label, pipeline, transform)
     name = None if id_field is None else name_in(id_field, pcoll.windowing.windowfn)
