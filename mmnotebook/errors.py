@@ -117,7 +117,7 @@ class Problem:
     message
         What is wrong, in one sentence.
     node
-        The node that has the problem; None if the problem is not about one node.
+        The node that has the problem; None if the problem does not belong to a single node.
     line, column
         The position in the text, both counted from 1; None for a graph that was not read from text.
     found, allowed, nearest

@@ -149,7 +149,7 @@ def _sweep(parent: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """Remove a folder of this package. Remove its lock last: `_sweep` finds the folder by it."""
+    """Remove a folder of this package; remove its lock last, so that `_sweep` can try again."""
     with suppress(OSError):
         for path in folder.iterdir():
             if path.name != _LOCK:

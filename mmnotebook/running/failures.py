@@ -114,7 +114,10 @@ def _of_row(node: Node, found: Sequence[Cause]) -> str | None:
 
 
 Stores = Callable[[str], str | None]
-"""Returns the node that a pipeline step stores, from the step's label; None for other steps."""
+"""A function that takes the label of a pipeline step and returns the node that the step stores.
+
+It returns None for steps that store no node.
+"""
 
 
 def unexpected(error: BaseException, graph: Graph, stores: Stores, run: RunState) -> RunError:

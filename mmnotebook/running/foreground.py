@@ -3,7 +3,7 @@
 A run in the foreground works in the caller's thread. Compiled code such as OpenMP keeps a pool of
 threads for each thread that calls it. A run in another thread would create a second pool, and the
 two pools would compete.
-Ctrl-C must then end the run in order, and not raise KeyboardInterrupt at any place in its code.
+Ctrl-C must then end the run cleanly, and must not raise KeyboardInterrupt at any point in its code.
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ from mmnotebook.store.store import Store
 How = Literal["block", "element", "remote"]
 """The reason why outputs of single elements can be reused.
 
-"block": the node calls a function, or comparisons of the model's outputs show it. "element": the
-user registered the model with cache="element". "remote": the model is remote.
+"block": the node calls a function, or comparisons have shown that each output of the model depends
+on one element. "element": the user registered the model with cache="element". "remote": the model
+is remote.
 """
 
 MOST, ROWS = 32, 1 << 24

@@ -44,7 +44,7 @@ def open_store() -> Store:
 
 
 class Freed(int):
-    """The number of freed bytes; `kept` is the size in bytes of the entries that are still in use."""
+    """The number of freed bytes; `kept` is the number of bytes in entries that are still in use."""
 
     kept: int
     hint: str

@@ -28,7 +28,7 @@ def inputs(inner: Path) -> dict[Path, set[str]]:
 
 
 def descended(identities: Iterable[str], of: Mapping[Path, set[str]]) -> list[Path]:
-    """Return the folders of some entries and of all entries computed from them.
+    """Return the folders of these entries, and of all entries that were computed from them.
 
     Parameters
     ----------
