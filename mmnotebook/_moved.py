@@ -1,6 +1,6 @@
 """Aliases of modules under their former names, for pickles that refer to them.
 
-Only modules with classes whose objects users keep: results, failures, events, elements.
+Only modules whose objects users keep have an alias: results, failures, events, elements.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MOVED = {
 
 
 class _Moved(ModuleType):
-    """A module under its former name, which reads its attributes from the renamed module."""
+    """A module with a former name; it reads each attribute from the renamed module."""
 
     def __init__(self, old: str, new: str) -> None:
         super().__init__(f"{_PACKAGE}.{old}", f"Moved to {_PACKAGE}.{new}.")
@@ -46,6 +46,6 @@ class _Moved(ModuleType):
 
 
 def install() -> None:
-    """Make the old names importable."""
+    """Make the modules importable under their former names."""
     for old, new in _MOVED.items():
         sys.modules.setdefault(f"{_PACKAGE}.{old}", _Moved(old, new))

@@ -1,8 +1,8 @@
-"""Public names, imported on first use: `__init__.pyi` lists the module of each.
+"""The public names, imported on first use; `__init__.pyi` lists the module of each name.
 
-Type checkers and editors read that stub, and so does this module, at the first access to a name.
-`lazy_loader.attach_stub` would read it when the package is imported, which takes nearly twice as
-long, and it does not support modules of subpackages, such as `events`.
+Type checkers and editors read that stub. This module reads it too, when a name is first used.
+`lazy_loader.attach_stub` would read the stub when the package is imported, and the import would
+take nearly twice as long. It also does not support modules of subpackages, such as `events`.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ _homes: dict[str, str] = {}
 
 
 def homes() -> dict[str, str]:
-    """Return the module of each public name."""
+    """Return the name of the module of each public name."""
     if not _homes:
         import ast
         import pkgutil
 
         stub = ast.parse(pkgutil.get_data(_PACKAGE, "__init__.pyi") or b"")
         imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
-        # A stub exports what it imports under the same name, "X as X", and nothing else.
+        # A stub exports only the names that it imports in the form `X as X`.
         named = {a.name: str(node.module) for node in imports for a in node.names if a.asname}
         _homes.update(sorted(named.items()))
     return _homes
 
 
 def resolve(name: str) -> Any:
-    """Import a public name, or return `__all__`.
+    """Return the object with a public name, imported if necessary; also `__all__` and `last`.
 
     Raises
     ------
     AttributeError
-        If there is no such name; the message suggests the nearest one.
+        If the package has no such name; the message suggests the most similar name.
     """
     if name == "last":
         return _last()
@@ -70,12 +70,15 @@ def resolve(name: str) -> Any:
 
 
 def listed() -> list[str]:
-    """Return all names of the package, for `dir()`: the public names and all others."""
+    """Return the names of the package for `dir()`: its public names, and its loaded attributes."""
     return sorted({*vars(sys.modules[_PACKAGE]), *homes(), "__all__", "last"})
 
 
 def of_graph(name: str) -> Callable[..., Any]:
-    """Import a function of a layer above the graph layer, which calls it by this name."""
+    """Import and return the function that the graph layer calls by this name.
+
+    The function is in a layer above the graph layer, so the graph layer cannot import it.
+    """
     function: Callable[..., Any] = getattr(import_module(f"{_PACKAGE}.{_OF_GRAPH[name]}"), name)
     return function
 

@@ -1,4 +1,4 @@
-"""Which folder runs store their results in, and whether it can be used."""
+"""The choice of the cache folder, and the checks that runs can use it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check(folder: Path) -> None:
     Raises
     ------
     StorageError
-        If runs cannot use it.
+        If runs cannot use the folder.
     """
     with reported(folder):
         there = next(path for path in (folder, *folder.parents) if path.exists())

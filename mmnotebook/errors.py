@@ -1,4 +1,4 @@
-"""Every public error: what was found, what is allowed, what to do."""
+"""The public errors. A message says what was found, what is allowed and what to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def no_attribute(of: str, name: str, known: Iterable[str]) -> AttributeError:
-    """Return the error for a missing attribute; it suggests the most similar name."""
+    """Return the AttributeError for a missing attribute; it suggests the most similar name."""
     close = None if name.startswith("_") else nearest(name, known)
     hint = f"; did you mean {close!r}?" if close else ""
     return AttributeError(f"{of} has no attribute {name!r}{hint}")
@@ -32,7 +32,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Shorten a text longer than `limit` to its start, its full length and its end."""
+    """Shorten a text longer than `limit`: keep its start and its end, and show its length."""
     if len(text) <= limit:
         return text
     middle = f"… ({len(text):,} characters) …"
@@ -41,7 +41,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """Return the message of an error; a very long one is cut in the middle."""
+    """Return the message of an error; a very long message is cut in the middle."""
     try:
         return cut(str(error), _LONGEST)
     except (KeyboardInterrupt, MemoryError):
@@ -57,7 +57,7 @@ def one_line(error: BaseException, limit: int = 300) -> str:
 
 
 def shown(value: object) -> str:
-    """Describe a value by its type and the start of its repr; a table by its shape."""
+    """Describe a value by its type and the start of its repr, a pandas table by its shape."""
     kind = type(value).__name__
     try:
         if kind in ("DataFrame", "Series"):
@@ -83,7 +83,7 @@ class MMError(Exception):
     Attributes
     ----------
     message, remedy
-        The parameters.
+        The values of the parameters.
 
     Examples
     --------
@@ -117,7 +117,7 @@ class Problem:
     message
         What is wrong, in one sentence.
     node
-        The node that has the problem; None if the problem is not about one node.
+        The node that has the problem; None if the problem does not belong to a single node.
     line, column
         The position in the text, both counted from 1; None for a graph that was not read from text.
     found, allowed, nearest
@@ -200,7 +200,7 @@ class ModelError(MMError):
 
 
 class UnknownModelError(ModelError, KeyError):
-    """No model is registered under this name; also a KeyError, as for any mapping."""
+    """No model is registered under this name. This is also a KeyError."""
 
 
 class RunError(MMError):
@@ -213,7 +213,7 @@ class RunError(MMError):
     result
         The `Result` of what was computed, or None.
     failed
-        A DataFrame of the failures seen: node, id, error, message, traceback; or None.
+        A DataFrame of the failures so far, or None. Columns: node, id, error, message, traceback.
 
     Examples
     --------
@@ -244,19 +244,19 @@ class RunError(MMError):
 
 
 class InterruptedRunError(RunError, KeyboardInterrupt):
-    """A run was canceled, by Ctrl-C or `Running.cancel`. It is also a KeyboardInterrupt."""
+    """A run was canceled, by Ctrl-C or `Running.cancel`. This is also a KeyboardInterrupt."""
 
 
 class InterruptedWaitError(RunError, KeyboardInterrupt):
-    """A wait for a run was interrupted; the run continues. It is also a KeyboardInterrupt."""
+    """A wait for a run was interrupted; the run continues. This is also a KeyboardInterrupt."""
 
 
 class StillRunningError(RunError, TimeoutError):
-    """A run did not finish in time; it continues. It is also a TimeoutError."""
+    """A run did not end within the timeout; it continues. This is also a TimeoutError."""
 
 
 class ResultError(MMError):
-    """A result cannot answer a request: an unknown id, or a `where=` that fails."""
+    """A request to a result failed, for example because of an unknown id or a wrong `where=`."""
 
 
 class StorageError(MMError):

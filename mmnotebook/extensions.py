@@ -18,9 +18,9 @@ def load(group: str, what: str, problem: Callable[[Any], str | None]) -> list[An
     group
         The group of the entry points.
     what
-        What such an object is, in a few words, for the warning.
+        A short description of the objects in this group; the warning shows it.
     problem
-        Returns what is wrong with an object, None if it can be used.
+        Returns what is wrong with an object, or None if the object can be used.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Whether this is a notebook, and which variables it has."""
+"""The notebook in which this process runs, and its variables."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _PACKAGE = __name__.partition(".")[0]
 
 
 def shell() -> Any:
-    """Return the IPython shell of this process, or None; imports nothing."""
+    """Return the IPython shell of this process, or None; IPython is not imported."""
     module = sys.modules.get("IPython")
     return None if module is None else module.get_ipython()
 
 
 def has_kernel() -> bool:
-    """Return whether this is a notebook, which can show widgets."""
+    """Return whether this process is a notebook's kernel, so that widgets can be shown."""
     return getattr(shell(), "kernel", None) is not None
 
 
 def variables_of(shell: Any) -> dict[str, Any]:
-    """Return the variables of an IPython shell, without IPython's own.
+    """Return the variables of an IPython shell, except those that IPython defines.
 
-    While `%run` executes a script, they are the variables of the script.
+    While `%run` executes a script, return the variables of the script.
     """
     script = _script(shell)
     if script is not None:
@@ -41,9 +41,10 @@ def variables_of(shell: Any) -> dict[str, Any]:
 
 
 def name_of(value: Any) -> str | None:
-    """Return the name of a variable (of the notebook, or the running script) that holds an object.
+    """Return the name of a variable of the notebook, or the running script, that holds an object.
 
-    If several variables hold it, return the newest; if none does, return None.
+    If several variables hold the object, return the name that was defined last. If no variable
+    holds it, return None. Names that begin with an underscore are ignored.
     """
     names = [name for name, held in _namespace().items() if held is value]
     return next((name for name in reversed(names) if not name.startswith("_")), None)
@@ -55,7 +56,10 @@ def package() -> ModuleType:
 
 
 def called(attribute: str) -> str:
-    """Return `mm.attribute` as text, with the name under which the user imported the package."""
+    """Return the code for an attribute of this package as text, such as `mm.attribute`.
+
+    The text uses the name under which the user imported the package.
+    """
     name = name_of(package())
     if name is None:
         name = "mm" if shell() is None else f"import {_PACKAGE}; {_PACKAGE}"
@@ -87,7 +91,10 @@ def _namespace() -> dict[str, Any]:
 
 
 def _script(shell: Any) -> ModuleType | None:
-    """Return the script that `%run` executes; while it runs, it replaces the notebook's module."""
+    """Return the module of the script that `%run` executes, or None.
+
+    While the script runs, its module replaces the notebook's module in `sys.modules`.
+    """
     own, main = shell.user_module, sys.modules.get("__main__")
     is_replaced = getattr(own, "__name__", None) == "__main__" and main is not own
     return main if is_replaced else None

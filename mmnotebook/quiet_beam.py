@@ -20,7 +20,7 @@ class _OthersOnly(logging.Handler):
     """A handler that prints the log records of other libraries, but not those of Beam.
 
     Beam calls `logging.warning(...)`, which adds a handler to a root logger that has none. This
-    handler prevents that. It prints records as a root logger without handlers does.
+    handler prevents that. It prints the same records as a root logger without handlers.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -34,7 +34,10 @@ _stand_in = _OthersOnly()
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Beam inside this block, in every thread; the last block that ends restores Beam."""
+    """Silence Beam's log output inside this block, in every thread.
+
+    If blocks overlap, the log levels are restored when the last block ends.
+    """
     global _inside
     with _lock:
         if not _inside:

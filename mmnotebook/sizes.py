@@ -31,7 +31,7 @@ def parse(name: str, size: Any) -> int:
     Raises
     ------
     MMError
-        If it is neither.
+        If the size is neither such a number nor such text.
 
     Examples
     --------

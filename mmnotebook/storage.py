@@ -1,4 +1,4 @@
-"""Private files: one folder per process, readable by its user alone, removed at exit.
+"""Private files in one folder per process, which only its user can read; removed at exit.
 
 The lock file of a folder is locked with `filelock.lock_descriptor` before it is renamed to the name
 that other processes look for. `filelock.FileLock` cannot do that.
@@ -34,9 +34,9 @@ _passing: ContextVar[list[Path] | None] = ContextVar("passing", default=None)
 def session_folder() -> Path:
     """Return the folder for this process's files, created on first use with permissions 0700.
 
-    It is removed at exit. It is created again if it was removed, for example by a cleaner of
-    temporary files. This function also removes the folders of killed processes, whose locks are
-    free.
+    The folder is removed at exit. If it was removed earlier, for example by a cleaner of
+    temporary files, this function creates a new folder. This function also removes the folders
+    of killed processes, which no longer hold the locks of their folders.
     """
     global _session
     if _session is None or _session[0] != os.getpid() or not _session[1].is_dir():
@@ -61,7 +61,7 @@ def new_folder(kind: str) -> Path:
 
 @contextmanager
 def passing() -> Iterator[None]:
-    """Remove, at the end of this block, the folders that this thread created in it."""
+    """Remove the folders that `new_folder` creates in this block and thread at the block's end."""
     folders: list[Path] = []
     before = _passing.set(folders)
     try:
@@ -73,7 +73,7 @@ def passing() -> Iterator[None]:
 
 
 def create_private(path: Path) -> BinaryIO:
-    """Open a new file for writing that only its user can read (0600)."""
+    """Open a new file for writing; only its user can read the file (permissions 0600)."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     return os.fdopen(handle, "wb")
 
@@ -92,7 +92,7 @@ def open_regular(path: Path, mode: Literal["rb", "ab"] = "rb") -> BinaryIO:
 
 
 def make_private(folder: Path) -> None:
-    """Remove the permissions of other users from a folder that another library has written."""
+    """Remove the permissions of other users from a folder and all files in it."""
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
 
@@ -149,7 +149,7 @@ def _sweep(parent: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """Remove a folder of this package, its lock last: an interrupted removal can be repeated."""
+    """Remove a folder of this package; remove its lock last, so that `_sweep` can try again."""
     with suppress(OSError):
         for path in folder.iterdir():
             if path.name != _LOCK:
@@ -160,7 +160,7 @@ def _empty(folder: Path) -> None:
 
 
 def _remove_unlocked(folder: Path) -> None:
-    """Remove a folder whose process was killed before it locked the folder: it has no files."""
+    """Remove an old folder without a lock: its process was killed before it created the lock."""
     with suppress(OSError):
         if time.time() - folder.stat().st_mtime > _GRACE:
             (folder / f"{_LOCK}.new").unlink(missing_ok=True)

@@ -37,18 +37,19 @@ def assemble(
     stored
         The nodes whose blocks are read instead of computed.
     wanted
-        The nodes whose blocks are returned; those of other nodes are read where needed.
+        The nodes whose blocks are returned; blocks of other nodes are read where needed.
     keys
         The key under which a loaded model is kept, by model name.
     reuses
         The stored outputs of single elements of nodes that are computed, by node name.
     lean
-        True for a run in this process: a kind's second lowering is used if it has one.
+        True for a run in this process, which uses the second lowering of each step kind that has
+        two.
 
     Returns
     -------
     dict
-        A PCollection of each wanted node's blocks, by its name.
+        The PCollection of blocks of each wanted node, by node name.
     """
     made = [node for node in prepared.graph.order() if node.name in wanted]
     for one in (*prepared.functions.values(), *prepared.models.values()):

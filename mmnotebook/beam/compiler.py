@@ -27,8 +27,8 @@ from mmnotebook.store import shards
 class Compiled(Mapping[str, "beam.PCollection[Any]"]):
     """The PCollection of every node by its name; `failed` has all failures of the graph.
 
-    A node's elements are (key, value) pairs: the key has the element's id, the value is the input
-    of the next step's function; for a model, it is Beam's `PredictionResult`.
+    A node's elements are (key, value) pairs. The key contains the element's id. The value is the
+    node's output for the element; the output of a model is Beam's `PredictionResult`.
 
     See Also
     --------
@@ -99,8 +99,8 @@ def compile_graph(
     """Add a graph to a Beam pipeline, for any runner, batch or streaming.
 
     A source may be a Beam transform that reads, bounded or unbounded. Every element keeps its
-    window. It keeps its timestamp too, except after RunInference and joins: their outputs have the
-    end of their window as their timestamp.
+    window. Every element also keeps its timestamp, except after RunInference and joins. The
+    timestamp of their outputs is the end of the window.
 
     Parameters
     ----------
@@ -119,10 +119,11 @@ def compile_graph(
     Returns
     -------
     Compiled
-        A mapping by node name of PCollections of (key, value). A key has the element's `id`, the
-        `origin` that the id comes from, and what steps chose for it: the `branch` of a split or
-        switch, the `key` of a model per key, the `model` of a cascade. The mapping's `failed` is a
-        PCollection with a `Failure` for each element that failed in any node.
+        A mapping from node names to PCollections of (key, value). A key contains the element's `id`
+        and `origin` (the id of its source element). It also contains the choices of steps for the
+        element: the `branch` of a split or switch, the `key` of a model per key, the `model` of a
+        cascade. `failed` of the mapping is a PCollection with a `Failure` for each element that
+        failed in any node.
 
     Raises
     ------

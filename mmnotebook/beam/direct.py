@@ -20,7 +20,7 @@ _STORE = ": store"
 
 
 class InProcessPipeline:
-    """A pipeline on FnApiRunner that keeps nodes in folders."""
+    """A pipeline on FnApiRunner that stores the blocks of each node in a folder."""
 
     def __init__(self, options: Any, folders: Mapping[str, Path], run_id: str) -> None:
         self.pipeline = beam.Pipeline(FnApiRunner(), options=as_options(options))

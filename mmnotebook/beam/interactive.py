@@ -53,7 +53,7 @@ class InteractivePipeline:
 
 @contextlib.contextmanager
 def _watching(watched: Mapping[str, Any]) -> Iterator[None]:
-    """Watch these PCollections under these names in this block, so that runs cache them."""
+    """Let Beam watch PCollections, by name, in this block, so that the run caches them."""
     _watched.update(watched)
     try:
         yield
@@ -75,7 +75,7 @@ def prepare() -> None:
 
 
 def _environment() -> Any:
-    """Return Beam's environment, and make it watch our dict, also after a reset."""
+    """Return Beam's environment; let it watch `_watched`, even if the environment was reset."""
     env = compat.environment()
     compat.watch(env, _OURS, _watched)
     return env

@@ -12,7 +12,7 @@ from mmnotebook.errors import RunError
 
 
 def check(runner: Any, options: Any) -> None:
-    """Raise RunError if this is not a Beam runner, or these are not pipeline options."""
+    """Raise RunError if `runner` is not a Beam runner or `options` are not pipeline options."""
     if options is not None and not isinstance(options, (Mapping, PipelineOptions)):
         raise RunError(f"options={options!r}; allowed: Beam's PipelineOptions or a dict of them")
     if runner is not None and not isinstance(runner, PipelineRunner):

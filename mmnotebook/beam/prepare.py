@@ -1,4 +1,4 @@
-"""Validation of a graph and lookup of everything that its names refer to."""
+"""Validation of a graph, and lookup of the objects to which its names refer."""
 
 from __future__ import annotations
 
@@ -28,12 +28,15 @@ from mmnotebook.steps.shapes import Shape
 _OURS = "mmnotebook."
 
 Record = Callable[[str, Any, int | None], tuple[Recording, str]]
-"""Returns the recording of a Beam transform, and a note about it, for its name and a limit."""
+"""A function that returns the recording of a Beam transform, and a note about the recording.
+
+The arguments are the name of the source, the transform and the maximum number of elements.
+"""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A checked graph with the objects behind its names.
+    """A checked graph with the objects to which its names refer.
 
     Attributes
     ----------
@@ -42,28 +45,28 @@ class Prepared:
     objects
         The elements of every other source node, read when the graph was prepared.
     models
-        By model name.
+        The models, by model name.
     functions
-        By function name.
+        The functions, by function name.
     carried
         The fields of sources that elements keep, for a later `by=`.
     recordings
         The recording of each source node that is a Beam transform and is recorded; `objects` has
         its elements too.
     transforms
-        The Beam transforms that are not recorded.
+        The Beam transform of each source node that is not recorded.
     refreshed
-        The model of a newer file that replaces the registered one, by node.
+        The models from newer files that replace registered models, by node name.
     said
-        A note for the user about a node, by node; a phrase, not a sentence.
+        Notes for the user about nodes, by node name. Each note is a phrase, not a sentence.
     decisions
-        What the lowering of a node decided before the run, by node.
+        The result of `Lowering.decide` for each node whose lowering has this function.
     codes
         The code of both lowerings of a step kind from another package, by node.
     watch_every
-        Seconds between checks for newer models, if a stream watches for them.
+        Seconds between checks for newer model files in a stream.
     limit
-        The number of elements to use from each source, None for all.
+        The number of elements to use from each source; None for all elements.
     """
 
     graph: Graph
@@ -82,7 +85,7 @@ class Prepared:
     limit: int | None = None
 
     def model(self, node: Node) -> ModelSpec:
-        """Return the model of a node that runs one: the registered one, or its replacement."""
+        """Return the registered model of a node that runs one model, or its replacement."""
         return self.refreshed.get(node.name) or self.models[node["model"]]
 
     def bound(
@@ -208,7 +211,7 @@ def renewed(prepared: Prepared) -> Prepared:
 
 
 def check_graph(graph: Any) -> None:
-    """Raise RunError if this is not a graph."""
+    """Raise RunError if `graph` is not a `Graph`."""
     if isinstance(graph, str):
         raise RunError(
             "a pipeline's text is not a graph yet", remedy="mm.run(mm.pipeline(text, name=data))"
@@ -272,7 +275,7 @@ def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
 
 @dataclass
 class _Sources:
-    """The content of the source nodes, by node, in the form of `Prepared`."""
+    """The content of the source nodes, by node name; `Prepared` describes the attributes."""
 
     plans: dict[str, sources.SourcePlan] = field(default_factory=dict)
     objects: dict[str, list[Block]] = field(default_factory=dict)
@@ -293,7 +296,7 @@ def _values(graph: Graph, names: Names) -> dict[str, Any]:
 
 
 def _check_writes(graph: Graph, values: Mapping[str, Any], models: Mapping[str, ModelSpec]) -> None:
-    """Raise RunError if a path cannot be written, or is one that the graph reads."""
+    """Raise RunError if a path cannot be written, or if the graph also reads it."""
     writes = {node.name: node["path"] for node in graph if node.step.ends}
     if writes:
         writers.check_paths(writes)
@@ -328,7 +331,7 @@ def _sources(
             continue
         value = values[node.name]
         if node.step.reads_files or objects.is_path(value):
-            # A parameter with its default value is not in the node.
+            # `node.params` does not contain parameters with their default values.
             options = {name: given for name, given in node.params if name in ("mode", "rotate")}
             plan = sources.plan_path(str(value), node["id"], **options)
             found.plans[node.name] = plan if limit is None else plan.first(limit)

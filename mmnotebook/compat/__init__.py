@@ -1,6 +1,6 @@
-"""Private parts of other packages that this package uses: a module per package, a function each.
+"""The private parts of other packages that this package uses, in one module per package.
 
-Only these modules use private parts. Each docstring names the file of the other package on which it
-depends ("Relies on"). When a new release of that package appears, check these modules and run
-`tests/unit/test_compat.py`.
+Only these modules use private parts. Each docstring names the file of the other package on which
+the code depends ("Relies on"). When a new release of another package appears, check its module and
+run `tests/unit/test_compat.py`.
 """

@@ -22,12 +22,14 @@ from apache_beam.transforms import core
 from apache_beam.utils import windowed_value
 
 create_windowed: Callable[..., windowed_value.WindowedValue] = windowed_value.create
-"""Return an element as it is in a PCollection: its value, microseconds, windows, pane.
+"""Create a `WindowedValue` from a value, a timestamp in microseconds, windows and a pane.
 
-Relies on `utils/windowed_value.py`, and on the same in `utils/windowed_value.pxd`.
+Relies on `utils/windowed_value.py` and `utils/windowed_value.pxd`.
 """
 WindowedValue = windowed_value.WindowedValue
-"""An element as it is in a PCollection: its `value`, and `with_value`, which returns a copy.
+"""The class of an element with its timestamp, windows and pane.
+
+The method `with_value` returns a copy with another value.
 
 Relies on `utils/windowed_value.py`.
 """
@@ -50,12 +52,12 @@ CacheManager = cache_manager.CacheManager
 Relies on `runners/interactive/cache_manager.py`.
 """
 arguments_and_defaults = core.get_function_args_defaults
-"""Return the names of a function's arguments, and the default values of the last ones.
+"""Return the names of a function's arguments, and the default values of its last arguments.
 
 Relies on `transforms/core.py`.
 """
 INSPECTS = "_inspect_"
-"""The prefix of an attribute of a DoFn; the name of a method follows it.
+"""The first part of the name of a DoFn's attribute; the second part is the name of a method.
 
 The value is a function without arguments. It returns the arguments of this method, as
 `arguments_and_defaults` does, but without `self`. Relies on `get_function_arguments` in
@@ -139,7 +141,7 @@ def cache_name_in(labels: Sequence[str]) -> str:
 
 
 def is_step_of_cache(step: str, name: str) -> bool:
-    """Return whether the step with a label reads or writes the PCollection of a `cache_name`.
+    """Return whether a step, by its label, reads or writes the PCollection with a `cache_name`.
 
     Relies on `runners/interactive/caching/reify.py`.
     """
@@ -165,7 +167,7 @@ def stream_coders(cache: Any) -> dict[str, Any]:
 
 
 def forget_stream_coders(cache: Any) -> None:
-    """Set new coders of a cache manager; a StreamingCache that copied the old ones keeps them.
+    """Give a cache manager a new, empty dict of coders; a StreamingCache may still use the old one.
 
     Relies on `runners/interactive/background_caching_job.py`.
     """
@@ -189,7 +191,7 @@ def environment_variables(handler: Any) -> dict[str, str]:
 
 
 def wrapped(handler: Any) -> Any:
-    """Return the model handler that another one wraps; None if it wraps none.
+    """Return the model handler inside a wrapping handler; None for any other handler.
 
     Relies on the classes that `ModelHandler.with_preprocess_fn` and similar methods return, in
     `ml/inference/base.py`.

@@ -1,4 +1,4 @@
-"""CatBoost's internals. Nothing here imports it."""
+"""CatBoost's internals. This module does not import CatBoost."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ beams_tracked_class = beams._DYNAMIC_CLASS_TRACKER_BY_ID.get
 Relies on `apache_beam/internal/cloudpickle/cloudpickle.py`.
 """
 BeamsPickler = beams.CloudPickler
-"""The pickler with which Beam sends a pipeline.
+"""The class of the pickler that Beam uses to send a pipeline.
 
 Relies on `apache_beam/internal/cloudpickle/cloudpickle.py`.
 """

@@ -1,4 +1,4 @@
-"""IPython's internals. Nothing here imports it.
+"""IPython's internals. This module does not import IPython.
 
 Its files are below `IPython/core`.
 """
@@ -71,7 +71,7 @@ def remove_matchers(shell: Any, identifier: str) -> None:
 
 
 def hidden(shell: Any) -> dict[str, Any]:
-    """Return the variables that the shell defined, not the user; the user may have changed them.
+    """Return the variables that the shell (not the user) defined, with their original values.
 
     Relies on `interactiveshell.py`.
     """

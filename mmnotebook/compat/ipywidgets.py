@@ -1,4 +1,4 @@
-"""The internals of ipywidgets. Nothing here imports it."""
+"""The internals of ipywidgets. This module does not import ipywidgets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def is_open(widget: Any) -> bool:
-    """Return whether a widget is connected to the frontend; this is so until it is closed.
+    """Return whether a widget is connected to the frontend; a closed widget is not.
 
     Relies on `ipywidgets/widgets/widget.py`.
     """

@@ -1,4 +1,4 @@
-"""Keras' internals. Nothing here imports it."""
+"""Keras' internals. This module does not import Keras."""
 
 from __future__ import annotations
 

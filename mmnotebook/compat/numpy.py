@@ -1,4 +1,4 @@
-"""NumPy's internals. Nothing here imports it."""
+"""NumPy's internals. This module does not import NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime's internals. Nothing here imports it."""
+"""ONNX Runtime's internals. This module does not import ONNX Runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pandas' internals. Nothing here imports it."""
+"""pandas' internals. This module does not import pandas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def changed_options() -> Iterator[tuple[str, Any]]:
 
 
 def memory(array: Any) -> Any:
-    """Return the NumPy array with the values of a pandas array; any other object unchanged.
+    """Return the NumPy array inside a pandas array; return any other object unchanged.
 
     Relies on `pandas/core/arrays/_mixins.py` and `pandas/core/arrays/numpy_.py`.
     """

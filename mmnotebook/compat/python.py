@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 get_frame = sys._getframe
-"""Return the frame of the caller, or of an outer call at a depth.
+"""Return the frame of the function that calls this, or of the caller `depth` levels above it.
 
 Relies on `Python/sysmodule.c`.
 """
@@ -42,7 +42,7 @@ _HOOK = "_showwarnmsg"
 
 
 def registered(abstract: type) -> list[type]:
-    """Return the classes that were registered with an abstract class, in no order.
+    """Return the classes that were registered with an abstract class, in any order.
 
     Relies on `Modules/_abc.c`.
     """

@@ -24,7 +24,7 @@ def state(random: Any) -> Any:
     Parameters
     ----------
     random
-        The module.
+        The module `random`.
     """
     generator = random._inst
     size = _random.Random.__basicsize__

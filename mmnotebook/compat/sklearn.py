@@ -1,4 +1,4 @@
-"""scikit-learn's internals. Nothing here imports it."""
+"""scikit-learn's internals. This module does not import scikit-learn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Relies on `sklearn/feature_extraction/text.py`.
 
 
 def usual_config() -> dict[str, Any] | None:
-    """Return the configuration of a new thread; None if scikit-learn is not imported.
+    """Return the configuration that new threads have; None if scikit-learn is not imported.
 
     Relies on `sklearn/_config.py`.
     """

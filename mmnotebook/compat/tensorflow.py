@@ -1,4 +1,4 @@
-"""TensorFlow's internals. Nothing here imports it."""
+"""TensorFlow's internals. This module does not import TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyTorch's internals. Nothing here imports it."""
+"""PyTorch's internals. This module does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OF_MODULES = frozenset({"_parameters", "_buffers", "_modules"})
 Relies on `torch/nn/modules/module.py`.
 """
 HOOKS = "_hooks"
-"""A part of the names of attributes in which a module stores hooks by number.
+"""A part of the names of all attributes in which a module stores its hooks, by number.
 
 Relies on `torch/nn/modules/module.py`.
 """
@@ -45,7 +45,7 @@ def writes(tensor: Any) -> int:
 
 
 def sparse_parts(tensor: Any) -> list[Any]:
-    """Return the tensors inside a tensor with layout `torch.sparse_coo`, coalesced or not.
+    """Return the indices and values of a `torch.sparse_coo` tensor, which may be uncoalesced.
 
     Relies on `aten/src/ATen/native/native_functions.yaml`.
     """

@@ -1,4 +1,4 @@
-"""The internals of transformers. Only the functions that mention it import transformers."""
+"""The internals of transformers, imported only by functions whose docstrings say so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Relies on `transformers/pipelines/base.py`.
 def commit(name: str, revision: str | None) -> str | None:
     """Return the commit of a revision of a repository on the hub; import transformers.
 
-    None if it cannot be found before a model is loaded: see `commit_of`.
+    Return None if the commit is not known before a model is loaded; see `commit_of`.
     Relies on `resolve_revision` in `transformers/utils/hub.py`, which exists since version 5.
     """
     from transformers.utils import hub
@@ -28,7 +28,7 @@ def commit(name: str, revision: str | None) -> str | None:
 def commit_of(config: Any) -> str | None:
     """Return the commit on the hub from which the configuration of a model was loaded, or None.
 
-    Versions of transformers that have `utils.hub.resolve_revision` do not store it.
+    Versions of transformers that have `utils.hub.resolve_revision` do not store the commit.
     Relies on `transformers/configuration_utils.py`.
     """
     found: str | None = getattr(config, "_commit_hash", None)

@@ -1,4 +1,4 @@
-"""XGBoost's internals. Nothing here imports it."""
+"""XGBoost's internals. This module does not import XGBoost."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A run from its plan to its result: what is cached, execution, commits, progress, errors."""
+"""A run, from its plan to its result: planning, execution, commits, progress and errors."""

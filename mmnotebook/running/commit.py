@@ -29,12 +29,12 @@ from mmnotebook.store.store import Draft
 
 
 class Committer:
-    """Moves the nodes of a run from its plan's drafts to its entries.
+    """Commits the finished nodes of a run: each draft of the plan becomes an entry.
 
     Attributes
     ----------
     lean
-        Whether the run uses the second lowerings of its steps.
+        Whether the run uses the second lowering of each step kind that has two.
     """
 
     lean = False
@@ -65,7 +65,7 @@ class Committer:
                 self._commit(name, counters, values)
 
     def _check(self, name: str) -> None:
-        """Raise if a node has output but none of it was stored."""
+        """Raise RunError if a node has outputs or failures, but none of them was stored."""
         tally = self.live.tallies[name]
         given = tally.elements_out + tally.failed
         if given and not tally.stored:
@@ -76,7 +76,10 @@ class Committer:
             )
 
     def discard_unfinished(self) -> None:
-        """Remove the unfinished output of nodes that are not stored."""
+        """Remove the drafts of all unfinished nodes.
+
+        If the run was stopped, store the predictions of expensive models first.
+        """
         with self._lock:
             for name, draft in self.plan.drafts.items():
                 if self.live.stopped and self.live.cause is None:
@@ -130,7 +133,7 @@ class Committer:
         lasting = lasting and (how is not None or not partly)
         if not lasting:
             self._once.add(name)
-        # Counts of nodes that ran elsewhere come from Beam, which may lack some.
+        # Counts from other processes come from Beam's metrics, which may be incomplete.
         rows = whole.node.elements_out if is_here else None
         entry = plan.drafts[name].commit(
             {**plan.meta(name, whole), "seen": seen.meta(), incremental.META: how},
@@ -165,7 +168,10 @@ class Committer:
     def _seen(
         self, name: str, whole: Measured, reused: Sequence[Entry], is_here: bool
     ) -> tuple[Seen, str]:
-        """Return the observed dependencies of a node, and why no other run may reuse it, or ""."""
+        """Return a node's observed dependencies, and why other runs may not reuse its outputs.
+
+        The reason is "" if other runs may reuse the outputs.
+        """
         plan = self.plan
         node = plan.prepared.graph[name]
         # By now, the dependencies of upstream nodes are known too.
@@ -184,7 +190,7 @@ class Committer:
         return seen, reason
 
     def _reason(self, name: str, one: Identity) -> str:
-        """Return which dependency of a node changed during the run, so it is not cached, or ""."""
+        """Return why a node is not cached if a dependency changed during the run, else ""."""
         if name in self.files:  # the files may have been changed during the run
             now = identities.files(self.files[name]).digest
             return "" if now in one.parts.values() else "its files changed while they were read"
@@ -198,7 +204,7 @@ class Committer:
         return self._used(name) if caller is None else caller.run(self._used, name)
 
     def _used(self, name: str) -> dict[str, Identity]:
-        """Return the current identities of a node's functions and models, by their part's name."""
+        """Return the current identities of a node's models, step kind and functions, by part."""
         prepared = self.plan.prepared
         node = prepared.graph[name]
         used = {f"model {m}": identities.model_now(prepared.models[m]) for m in node.models}
@@ -211,7 +217,7 @@ class Committer:
         return used
 
     def _is_over(self, name: str) -> bool:
-        """Return whether a node is complete and on disk; False if this process cannot know that."""
+        """Return whether a node is complete and stored; False if this process cannot know that."""
         plan, tally = self.plan, self.live.tallies[name]
         node = plan.prepared.graph[name]
         if name not in plan.drafts:

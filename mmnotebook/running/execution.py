@@ -1,4 +1,4 @@
-"""The execution of one run: Beam's pipeline for missing nodes, and its observers."""
+"""The execution of one run: a Beam pipeline for the missing nodes, and events for subscribers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from mmnotebook.store.shards import Damaged
 from mmnotebook.store.store import Aside, Store
 
 ATTEMPTS = 3
-"""Maximum number of attempts of a run whose entries are damaged or cannot be stored."""
+"""Maximum number of attempts of a run; `Execution._can_retry` says after which errors."""
 
 
 def _nothing() -> None:
@@ -52,7 +52,7 @@ class Execution:
     live
         The run state, which all steps share.
     over
-        Set when there is a result or an error.
+        A `threading.Event` that is set when the run has a result or an error.
     result, error
         The outcome of the run.
     """
@@ -79,7 +79,7 @@ class Execution:
         self.over = threading.Event()
         self.result: Result | None = None
         self.error: BaseException | None = None
-        # Any thread queues events; only the thread that calls `watch` delivers them.
+        # Any thread may add events; only the thread that calls `watch` delivers them.
         self._events: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
         self._is_checked = False
         self._differed: dict[str, str] = {}
@@ -131,7 +131,7 @@ class Execution:
         return True
 
     def run(self, runner: Any, options: Any, ending: Callable[[], None] = _nothing) -> None:
-        """Run until there is a result or an error; call `ending` before the run is removed."""
+        """Run the graph until there is a result or an error; then call `ending` and clean up."""
         loaded_models.on_event.append(self._events.put)
         try:
             with quiet_beam.quiet(), warning_counts.counted():
@@ -153,7 +153,7 @@ class Execution:
                     failures.check_stored(self.graph, self.plan, self.max_failed)
                     self._run_missing(runner, options)
                 for entry in self.plan.entries.values():
-                    entries.check(entry)  # the stored elements of the result still exist
+                    entries.check(entry)  # raises if stored elements of the result are missing
                 break
             except (StorageError, ModelChanged) as error:
                 cancelled = self.live.stopped and self.live.cause is None
@@ -216,7 +216,7 @@ class Execution:
             run_state.end(run_id)
 
     def _raise(self, error: BaseException | None, stores: failures.Stores) -> None:
-        """Raise the run's error as one that the user can act on."""
+        """Raise the error of the run with the message and remedy for the user."""
         self.live.close()
         if self.live.cause is not None:
             raise self.live.cause from error
@@ -228,7 +228,7 @@ class Execution:
             raise failures.unexpected(error, self.graph, stores, self.live) from error
 
     def watch(self, seconds: float) -> bool:
-        """Wait, store and report finished nodes, and return whether the run is over."""
+        """Wait for the run, store and report finished nodes, and return whether the run is over."""
         over = self.over.wait(seconds)
         if not over:
             counts = self.counts()

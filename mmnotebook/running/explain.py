@@ -23,8 +23,9 @@ class Explanation:
     Attributes
     ----------
     table
-        A row per node, in graph order. Columns: node; kind; lowering ("blocks" or "beam"), group
-        and max_models, for a model per key only; reason: how the node runs, and why.
+        One row per node, in graph order. The columns are node, kind, lowering, group, max_models
+        and reason. `reason` says how the node runs, and why. `lowering` ("blocks" or "beam"),
+        `group` and `max_models` are set only for a model per key.
 
     See Also
     --------

@@ -28,11 +28,11 @@ _WHILE = re.compile(r"\[while running '(.*?)'\]")
 _LABEL = " [while running "
 _TRACE = "Traceback (most recent call last)"
 _MISREAD = {"AttributeError", "IndexError", "KeyError", "TypeError"}
-"""Errors that a function raises if it reads a row as a record."""
+"""Classes of errors that a function may raise if it uses a row as a record."""
 
 
 def check(result: Result, prepared: Prepared, max_failed: float) -> None:
-    """Raise if more than `max_failed` of a node's elements failed."""
+    """Raise RunError if a node's share of failed elements is greater than `max_failed`."""
     for name, measure in result.measures.items():
         if (count := _exceeds(measure, max_failed)) is not None:
             rows = result.failed[result.failed["node"] == name].itertuples(index=False)
@@ -42,7 +42,7 @@ def check(result: Result, prepared: Prepared, max_failed: float) -> None:
 
 
 def check_stored(graph: Graph, plan: Plan, max_failed: float) -> None:
-    """Raise RunError if more than `max_failed` of the elements of a cached node failed."""
+    """Raise RunError if a cached node's share of failed elements is greater than `max_failed`."""
     for name, one in plan.measured.items():
         if (count := _exceeds(one.node, max_failed)) is not None:
             failures = list(StoredElements(plan.entries).failures([name]))
@@ -51,7 +51,7 @@ def check_stored(graph: Graph, plan: Plan, max_failed: float) -> None:
 
 
 def _exceeds(measure: NodeMeasure, max_failed: float) -> str | None:
-    """Return how many of a node's elements failed if they are too many, else None."""
+    """Return the text "FAILED of ALL" if too many of a node's elements failed, else None."""
     if measure.elements_in is None:
         seen = measure.failed + (measure.elements_out or 0)
     else:
@@ -99,7 +99,7 @@ def _too_many(
 
 
 def _of_row(node: Node, found: Sequence[Cause]) -> str | None:
-    """Return the remedy for a function that may read a row as a record; None for other nodes."""
+    """Return the remedy for a function that may use a row as a record; None for other nodes."""
     selects = [wire.select for wire in node.inputs]
     is_row = bool(selects) and all(isinstance(select, (tuple, Drop)) for select in selects)
     if not is_row or node.gather == "join" or node.models or not node.functions:
@@ -114,11 +114,17 @@ def _of_row(node: Node, found: Sequence[Cause]) -> str | None:
 
 
 Stores = Callable[[str], str | None]
-"""Returns the node that a pipeline step stores, from the step's label; None for other steps."""
+"""A function that takes the label of a pipeline step and returns the node that the step stores.
+
+It returns None for steps that store no node.
+"""
 
 
 def unexpected(error: BaseException, graph: Graph, stores: Stores, run: RunState) -> RunError:
-    """Return the error of a run that no element's failure ended, with node and model if known."""
+    """Return the error of a run that ended for another reason than failed elements.
+
+    The error has the node and the model, if they are known.
+    """
     chain = [error]
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)
@@ -143,7 +149,7 @@ def unexpected(error: BaseException, graph: Graph, stores: Stores, run: RunState
 
 
 def as_raised(error: MMError) -> MMError:
-    """Return an `MMError` as the step raised it: Beam re-creates it with the step's label."""
+    """Return an `MMError` without the step's label, which Beam adds to the message."""
     before = error.__context__ or error.__cause__
     if _LABEL not in error.message:
         return error
@@ -154,7 +160,7 @@ def as_raised(error: MMError) -> MMError:
 
 
 def _what(error: BaseException) -> str:
-    """Return the error's message on one line; if it has a traceback, the last line of this."""
+    """Return the error's message on one line; if it contains a traceback, only its last line."""
     text = one_line(error, 1000)
     if _TRACE in text:
         lines = [line for line in str(error).splitlines() if line.strip()]
@@ -175,5 +181,5 @@ def _node(graph: Graph, steps: Sequence[str | None]) -> str | None:
 
 
 def said(error: BaseException) -> str:
-    """Return the error of a run on one line."""
+    """Format the error of a run on one line."""
     return one_line(error) if not isinstance(error, MMError) else " ".join(error.message.split())

@@ -1,8 +1,9 @@
 """Ctrl-C during a run in the caller's thread.
 
-A run in the foreground works in the caller's thread, because compiled code such as OpenMP keeps a
-pool of threads for each thread that called it: a second pool would compete with the first one.
-Ctrl-C must then end the run, not the code that happens to be running.
+A run in the foreground works in the caller's thread. Compiled code such as OpenMP keeps a pool of
+threads for each thread that calls it. A run in another thread would create a second pool, and the
+two pools would compete.
+Ctrl-C must then end the run cleanly, and must not raise KeyboardInterrupt at any point in its code.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from mmnotebook.compat.python import interrupt
 from mmnotebook.state import places
 
 PATIENCE = 1.5
-"""Seconds from a Ctrl-C until a run that does not end by itself is interrupted where it is."""
+"""Seconds after a Ctrl-C until KeyboardInterrupt is raised in a run that has not ended."""
 
 
 class Interrupt:
-    """Ends a run at a Ctrl-C, and tells whether there was one.
+    """Ends a run after a Ctrl-C; `asked` says whether the user has pressed Ctrl-C.
 
     Inside the user's code, a Ctrl-C raises KeyboardInterrupt at once, as everywhere in Python.
-    Elsewhere it only calls `stop`: the run ends at its next element. If it does not end within
-    `PATIENCE`, for example because Beam waits, KeyboardInterrupt is raised wherever it is.
+    Outside the user's code, a Ctrl-C only calls `stop`, and the run ends at its next element. If
+    the run does not end within `PATIENCE` seconds, for example because Beam waits, or if the user
+    presses Ctrl-C again, KeyboardInterrupt is raised in the code that runs at that time.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ class Interrupt:
             signal.signal(signal.SIGINT, before)
 
     def close(self) -> None:
-        """Raise nothing any more: the run ends by itself from here on."""
+        """Raise no KeyboardInterrupt from now on, because the run is about to end."""
         with self._lock:
             self._open = False
 

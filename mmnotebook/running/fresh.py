@@ -1,4 +1,4 @@
-"""Nodes to recompute although they are cached: `fresh=` of a run."""
+"""The parameter `fresh` of a run: the nodes to recompute even if they are cached."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mmnotebook.errors import RunError, nearest, shown
 from mmnotebook.graph.graph import Graph, Node
 
 Fresh = bool | str | Node | Iterable[str | Node]
-"""True for all nodes, False for none, or these nodes and all nodes that depend on them."""
+"""True: all nodes; False: no node; otherwise the listed nodes and all nodes that depend on them."""
 
 
 def reasons(graph: Graph, fresh: Any) -> dict[str, str]:
-    """Return, by node name, why nodes are recomputed although they are cached.
+    """Return the nodes to recompute even if they are cached, with the reason for each node.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def reasons(graph: Graph, fresh: Any) -> dict[str, str]:
     Raises
     ------
     RunError
-        If it is not True, False, or nodes of the graph.
+        If `fresh` is not True, False, or nodes of the graph.
     """
     if isinstance(fresh, bool):
         return {node.name: "fresh=True" for node in graph} if fresh else {}

@@ -1,4 +1,4 @@
-"""Models after a switch that uses a verdict: `guard | switch(f, ok=model, ...)`."""
+"""Models after a switch on another model's output: `guard | switch(f, ok=model, ...)`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class Guarded:
     Attributes
     ----------
     switch, guard, models
-        The nodes: the switch, the model that computes its input, and the models after the switch.
+        The switch, the node whose output it routes (a model or an ensemble), and the models after
+        the switch.
     judged
         The input of the guard.
     """
@@ -64,7 +65,7 @@ def _fed(graph: Graph, switch: Node) -> list[Node]:
 
 
 def _judged(graph: Graph, guard: Node) -> Input | None:
-    """Return the input of a model, or of all models of an ensemble; None if these inputs differ."""
+    """Return the input of a model, or the common input of an ensemble's models; else None."""
     if guard.step.family == "model":
         return guard.inputs[0] if len(guard.inputs) == 1 else None
     if guard.step.family != "combining":
@@ -74,7 +75,7 @@ def _judged(graph: Graph, guard: Node) -> Input | None:
 
 
 def meant(graph: Graph, one: Guarded) -> str:
-    """Return the pipeline text in which the models receive the guard's input, in the last line."""
+    """Return the pipeline text that passes the guard's input, not its output, to the models."""
     way = replace(one.switch, name=_free(graph, "way"))
     above = graph.upto(one.switch.name)
     nodes = tuple(way if node == one.switch else node for node in above)
@@ -88,7 +89,7 @@ def _end(one: Guarded, node: Node, way: str) -> str:
     if node not in one.models:
         return f"{phrases.reference(taken)} | {phrases.step(node)}"
     pairs = (("value", phrases.reference(one.judged)), ("verdict", phrases.reference(taken)))
-    # map(dict) copies the record; only this step can have missing=, a model cannot.
+    # map(dict) only copies the record. It is there because a model step has no missing=.
     return f'{phrases.labelled(pairs)} | map(dict, missing="skip")["value"] | {phrases.step(node)}'
 
 

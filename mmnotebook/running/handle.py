@@ -27,9 +27,9 @@ _GOES_ON = ".result() waits for it again, .cancel() stops it"
 
 
 class Running:
-    """A handle of a run in progress.
+    """A handle of a run in the background, which `mm.run(graph, wait=False)` returns.
 
-    `mm.run(graph, wait=False)` returns one. The run ends with the process, or when it is canceled.
+    If the process ends, the run ends too.
 
     See Also
     --------
@@ -52,8 +52,8 @@ class Running:
         self._execution = execution
         self._progress = Progress()
         execution.subscribers.insert(0, self._progress)
-        # A subscriber gets the warnings as events; without one, they are issued at the end, once
-        # each.
+        # Subscribers receive the warnings as events. If there are no other subscribers, the
+        # warnings are issued at the end, once each.
         self._warns = len(execution.subscribers) == 1
         self._watched = threading.Event()
 
@@ -121,13 +121,13 @@ class Running:
         Raises
         ------
         StillRunningError
-            If the run has not finished by then; it continues.
+            If the run has not ended after `timeout` seconds; it continues.
         InterruptedWaitError
-            After a Ctrl-C, which ends the wait; the run continues.
+            If Ctrl-C was pressed, which ends only the wait; the run continues.
         InterruptedRunError
             If the run was canceled.
         MMError
-            The error of a run that failed.
+            If the run failed: the error of the run.
 
         See Also
         --------
@@ -175,15 +175,15 @@ class Running:
         self._warns = False
 
     def start(self, runner: Any, options: Any) -> None:
-        """Start the run in a thread, and watch it from another; `run` calls this."""
+        """Start the run in a new thread, and watch it from another thread; `run` calls this."""
         self._start("mmnotebook-run", self._execution.run, runner, options)
         self._start("mmnotebook-watch", self._watch)
 
     def run_here(self, runner: Any, options: Any) -> Result:
-        """Run in this thread, and watch the run from another; `run` calls this.
+        """Execute the run in this thread, and watch it from another thread; `run` calls this.
 
-        Ctrl-C cancels the run within two seconds; during a longer call of compiled code, when it
-        returns.
+        Ctrl-C cancels the run within two seconds. During a longer call of compiled code, Ctrl-C
+        cancels the run when the call returns.
         """
         execution = self._execution
         interrupt = Interrupt(self.cancel)
@@ -202,14 +202,14 @@ class Running:
         return self._outcome()
 
     def _start(self, name: str, *work: Any) -> threading.Thread:
-        """Call a function in a new thread, under the caller's settings."""
+        """Call a function in a new thread with the caller's settings; return the thread."""
         run = self._execution.caller.run
         thread = threading.Thread(target=run, args=work, name=name, daemon=True)
         thread.start()
         return thread
 
     def _watch_beside(self, interrupt: Interrupt) -> None:
-        """Watch the run until it ends; after a Ctrl-C, see that it does."""
+        """Watch the run until it ends; interrupt a run that does not end after a Ctrl-C."""
         while not self._tick():
             interrupt.remind()
 
@@ -225,7 +225,7 @@ class Running:
         try:
             return self._execution.watch(TICK)
         except MMError as error:
-            # An error of storing a finished node ends the run as an error of a step does.
+            # An error while a finished node is stored ends the run, like an error in a step.
             self._execution.live.stop(error)
         except Exception as error:  # noqa: BLE001 - a thread that ends would leave the run unwatched
             self._execution.live.stop(RunError(f"watching the run failed: {one_line(error)}"))

@@ -1,4 +1,4 @@
-"""Identities of a prepared graph's nodes, the keys of the cache."""
+"""Identities of the data, functions and models of a prepared graph, for the keys of the cache."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmnotebook.sources.sources import SourcePlan
 
 @fingerprint.scan_modules_once()
 def behind(prepared: Prepared) -> Behind:
-    """Return the current identities of the objects behind the names in a graph."""
+    """Return the current identities of the objects to which the names in a graph refer."""
     data = {name: files(plan) for name, plan in prepared.plans.items()}
     data |= {name: _known(identity.of_blocks, made) for name, made in prepared.objects.items()}
     data |= {name: _known(Recording.digest, made) for name, made in prepared.recordings.items()}
@@ -64,9 +64,10 @@ def _known(digest: Callable[[Any], str], value: Any) -> Identity:
 
 @fingerprint.scan_modules_once()
 def models(prepared: Prepared) -> dict[str, str | None]:
-    """Return the key under which each model stays loaded; None for a model that does not.
+    """Return the key under which each model stays loaded, by model name.
 
-    By model name; "NODE refreshed" is the model of a newer file in that node.
+    The key is None for a model that does not stay loaded. The name "NODE refreshed" refers to
+    the model from a newer file that replaces the registered model in that node.
     """
     newer = {f"{node} refreshed": spec for node, spec in prepared.refreshed.items()}
     used = {**prepared.models, **newer}

@@ -1,4 +1,4 @@
-"""Nodes of which only new elements are computed, and why."""
+"""Reuse of stored outputs of single elements, so that a run computes only new elements."""
 
 from __future__ import annotations
 
@@ -23,28 +23,32 @@ from mmnotebook.store.entries import Entry
 from mmnotebook.store.store import Store
 
 How = Literal["block", "element", "remote"]
-"""Why single outputs can be reused: comparisons of the model's outputs show it ("block"), the user
-says so ("element"), or the model is remote ("remote")."""
+"""The reason why outputs of single elements can be reused.
+
+"block": the node calls a function, or comparisons have shown that each output of the model depends
+on one element. "element": the user registered the model with cache="element". "remote": the model
+is remote.
+"""
 
 MOST, ROWS = 32, 1 << 24
-"""Maximum number of entries of a node that are searched for outputs, newest first, and maximum
-number of elements in them."""
+"""Limits of the search for a node's stored outputs, newest entries first: the maximum number of
+entries, and the maximum number of elements in these entries."""
 META = "answers"
-"""The key of `How` in an entry's meta."""
+"""The key of the reason, a `How`, in the metadata of an entry."""
 
 
 @dataclass
 class Answered:
-    """A node that is computed, and the entries that hold outputs of some of its elements.
+    """The stored outputs that a node may reuse when it is computed.
 
     Attributes
     ----------
     own
         The node's identity without its inputs.
     reuse
-        The stored outputs, in the form that the step uses.
+        The stored outputs, in the form in which the step looks them up.
     entries
-        The entries; held here so that they are not evicted.
+        The entries that contain the outputs. This reference prevents their eviction.
     """
 
     own: str
@@ -60,7 +64,7 @@ def nodes(
     names: Iterable[str],
     fresh: Container[str],
 ) -> dict[str, Answered]:
-    """Return, by name, the nodes among `names` that may reuse outputs of single elements."""
+    """Return the stored outputs for each node among `names` that may reuse outputs, by name."""
     found = {}
     for name in names:
         node, own = prepared.graph[name], identities[name].own
@@ -98,7 +102,7 @@ def _usable(node: Node, prepared: Prepared, found: Sequence[Entry]) -> tuple[Ent
 
 
 def how(node: Node, prepared: Prepared, made: Measured, before: Answered | None) -> How | None:
-    """Return how outputs of a computed node can be reused by element; None if they cannot.
+    """Return why a computed node's outputs can be reused for single elements; None if they cannot.
 
     Parameters
     ----------
@@ -107,7 +111,7 @@ def how(node: Node, prepared: Prepared, made: Measured, before: Answered | None)
     made
         The measures of the node.
     before
-        The stored outputs that were known before the node was computed.
+        The stored outputs that the node could reuse; None if the node cannot reuse outputs.
     """
     if before is None or not node.step.runs_one_model:
         return None if before is None else "block"
@@ -122,7 +126,7 @@ def how(node: Node, prepared: Prepared, made: Measured, before: Answered | None)
         return "element"
     if said == (True, True) and known.probed:
         return "block"
-    # This was already found out for the same model.
+    # An earlier run has found the reason for the same model.
     kinds = [entry.meta.get(META) for entry in before.entries]
     return next((one for one in ("remote", "block") if one in kinds), None)
 
@@ -133,12 +137,12 @@ def _known(spec: ModelSpec) -> Knowledge:
 
 
 def _refuted(known: Knowledge) -> bool:
-    """Return whether an output is known to depend on more than its element."""
+    """Return whether a model's outputs are known to depend on more than one element each."""
     return known.invariant is False or known.keeps_state
 
 
 def partial(identity: Identity) -> str:
-    """Return the identity for storing a node with failures that may not recur."""
+    """Return the identity under which a node is stored if some of its failures may not recur."""
     return f"partial-{identity.digest}"
 
 

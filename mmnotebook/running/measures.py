@@ -50,7 +50,7 @@ class Measured:
 
 
 def from_beam(metrics: Any) -> tuple[Counters, Values]:
-    """Return all counters, summed over steps, and all distributions, merged."""
+    """Return Beam's counters and distributions, each merged over all steps."""
     counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     values: dict[str, dict[str, tuple[int, int, int]]] = defaultdict(dict)
     found = metrics.query()

@@ -26,34 +26,34 @@ from mmnotebook.store.store import Draft, Store
 
 CACHED = "read from the cache"
 
-# The identity of each node in the last plan, by node name, to say what has changed.
+# The latest known identity of each node, by node name, to say what has changed.
 _before: dict[str, Identity] = {}
 
 
 @dataclass
 class Plan:
-    """Which of a prepared graph's nodes are stored, and which will be computed.
+    """The nodes of a prepared graph: which are stored, and which will be computed.
 
     Attributes
     ----------
     fresh
-        Why a node is computed although it may be cached, by its name.
+        The nodes to compute even if they are cached, with the reason for each node.
     behind
-        Identities of the objects behind the names in the graph.
+        Identities of the objects to which the names in the graph refer.
     identities
-        The identity of every node; that of a computed node is complete after the run.
+        The identity of every node. The identity of a node to compute is complete after the run.
     entries
-        The entries of stored nodes; held here so that they are not evicted.
+        The entries of the stored nodes. This reference prevents their eviction.
     measured
         Measures of the computation of the stored nodes.
     drafts
-        The unfinished entries of the other nodes.
+        The drafts of the nodes to compute.
     changed
-        For nodes whose entries are no longer valid: which observed dependency has changed.
+        Nodes whose entries are no longer valid, with the observed dependency or input that changed.
     why
-        Why each node is computed, or that it is read from the cache.
+        For each node, the reason why it is computed, or a note that it is read from the cache.
     answered
-        Computed nodes for which the outputs of some elements are stored.
+        The nodes that are computed and may reuse stored outputs of single elements.
     """
 
     prepared: Prepared
@@ -69,7 +69,7 @@ class Plan:
     answered: dict[str, Answered] = field(default_factory=dict)
 
     def stored(self) -> dict[str, Stored]:
-        """Return how the pipeline reads the stored nodes."""
+        """Return the files from which the pipeline reads each stored node."""
         made = {}
         for name, entry in self.entries.items():
             below = self.prepared.graph[name].inputs and self.prepared.carried
@@ -83,7 +83,7 @@ class Plan:
         return [node.name for node in self.prepared.graph.upto(name) if not node.inputs]
 
     def records(self) -> dict[str, Record]:
-        """Create, for each computed node, the record of what its functions and models do."""
+        """Create a record of observations for each node to compute that has functions or models."""
         made = {}
         for name in self.drafts:
             used = self.used(name)
@@ -101,7 +101,7 @@ class Plan:
         return [*(prepared.functions[one] for one in node.functions), *codes, *models]
 
     def meta(self, name: str, whole: Measured) -> dict[str, Any]:
-        """Return what is stored with a node's elements: its measures and its inputs' identities."""
+        """Return the metadata of a node's entry: its measures, and the identities of its inputs."""
         wires = self.prepared.graph[name].inputs
         above = {wire.node: self.identities[wire.node].digest for wire in wires}
         return {**whole.meta(name), lineage.INPUTS: list(above.values())}
@@ -171,9 +171,10 @@ def _find(made: Plan) -> None:
 
 
 def _take(made: Plan, name: str, entry: Entry) -> bool:
-    """Use the stored entry of a node, unless it is no longer valid.
+    """Use the stored entry of a node if it is still valid; return whether it is.
 
-    An observed dependency may have changed, or another version of mmnotebook wrote the entry.
+    An entry is not valid if an observed dependency has changed, or if it was written by another
+    version of mmnotebook.
     """
     try:
         measured = Measured.from_meta(entry.meta, entry.bytes, name)
@@ -227,7 +228,7 @@ def _store_object(made: Plan, name: str) -> None:
 
 
 def _drop_without_source(made: Plan) -> None:
-    """Plan to recompute nodes if a step needs fields of their sources that are not stored."""
+    """Drop the entries of nodes whose sources are not stored, if a step needs their fields."""
     if not made.prepared.carried:
         return
     for node in made.prepared.graph.order():

@@ -16,7 +16,8 @@ class NodeProgress:
     Attributes
     ----------
     state
-        "waiting", "running", "done" or "cached"; "stopped" or "failed" where the run ended in it.
+        "waiting", "running", "done", "cached", "stopped" or "failed". A node is "stopped" if the
+        run ended before the node did, and "failed" if the node is the reason why the run failed.
     elements, failed
         The numbers of outputs and of failures so far.
     """
@@ -170,7 +171,10 @@ def _whole(nodes: str, made: int, cached: int) -> str:
 
 
 def follows(graph: Graph) -> dict[str, str]:
-    """Return, by node, the node from which it computes one output per element, except failures."""
+    """Return the input of each node that has one output per input element, by node name.
+
+    Failed elements have no output.
+    """
     return {
         node.name: node.inputs[0].node
         for node in graph

@@ -38,8 +38,8 @@ class NotebookDisplay:
     """A cell output that is updated in place during the run, and a final line.
 
     The final line is a separate output, because frontends and tools that cannot update outputs,
-    such as nbval, show only that. A run in the background may end after its cell, so its final
-    line replaces the first output.
+    such as nbval, show only the final line. A run in the background may end after its cell, so
+    its final line replaces the first output.
     """
 
     def __init__(self, progress: Progress, *, background: bool) -> None:
@@ -77,7 +77,7 @@ class NotebookDisplay:
 
 
 class TerminalDisplay:
-    """One line that is updated in place and cleared at the end; notes remain, one line each."""
+    """One line that is updated in place and cleared at the end; notes stay visible."""
 
     def __init__(self, progress: Progress, stream: TextIO, *, live: bool) -> None:
         self._progress, self._stream, self._live = progress, stream, live

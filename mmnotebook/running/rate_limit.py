@@ -13,7 +13,7 @@ class Paced:
     Parameters
     ----------
     show
-        Shows the current state. Threads of this class call it, one at a time.
+        Shows the current state. It may be called in any thread, but only by one thread at a time.
     seconds
         Minimum number of seconds between two calls of `show`.
     first
@@ -41,7 +41,7 @@ class Paced:
             self._timer.start()
 
     def end(self) -> None:
-        """Stop showing; a call of `show` in progress ends before this returns."""
+        """Stop calling `show`; if another thread is calling `show` now, wait until it returns."""
         with self._lock:
             self._over = True
             if self._timer is not None:

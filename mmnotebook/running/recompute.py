@@ -51,12 +51,12 @@ class Remote(Impossible):
 def computed(
     node: Node, prepared: Prepared, keys: Mapping[str, str | None], block: Block, run: RunState
 ) -> dict[str, SampleOutcome]:
-    """Return the current outputs of a node for some elements, by their ids.
+    """Compute the outputs of a node for some elements; return them by the ids of the elements.
 
     Parameters
     ----------
     keys
-        By model name, the key under which a loaded model is kept.
+        The key under which each loaded model is kept, by model name.
     run
         The current run; its cancellation also cancels the recomputation.
 
@@ -84,7 +84,10 @@ def computed(
 
 
 def loaded(node: Node, prepared: Prepared, keys: Mapping[str, str | None]) -> Lease | None:
-    """Return the loaded model of a node, if its outputs depend on one element alone, else None."""
+    """Return a lease of a node's loaded model if each of its outputs depends on one element alone.
+
+    Return None if the model is not loaded, or if an output may depend on other elements.
+    """
     spec = prepared.model(node)
     key = keys.get(spec.name)
     if key is None or spec.reset is not None or node["watch"]:
@@ -97,7 +100,7 @@ def loaded(node: Node, prepared: Prepared, keys: Mapping[str, str | None]) -> Le
 
 
 def _is_independent(base: SpecHandler) -> bool:
-    """Return whether a model is known to run here, each output depending on one element alone."""
+    """Return whether a model is known to be local, with outputs that depend on one element each."""
     known = knowledge.of(base.identity)
     placed = known.layout is not None or not base.spec.batched
     same = known.invariant and known.repeatable and not known.changes
@@ -140,7 +143,7 @@ def _as_stored(block: Block) -> Block:
 
 @dataclass
 class _Beside(RunState):
-    """A run whose counts and warnings are not shown; it stops when another run stops."""
+    """The state of a run whose counts and warnings are not shown; it stops when `other` stops."""
 
     other: RunState | None = None
 
@@ -152,7 +155,7 @@ class _Beside(RunState):
 
 @contextlib.contextmanager
 def _beside(run: RunState, node: str) -> Iterator[str]:
-    """Yield the id of a run for one node that stops with `run` and is not counted in it."""
+    """Start a separate run for one node and yield its id; the new run stops when `run` stops."""
     beside = _Beside(uuid.uuid4().hex, {node: run_state.Tally()}, other=run)
     run_state.start(beside)
     try:
@@ -162,11 +165,11 @@ def _beside(run: RunState, node: str) -> Iterator[str]:
 
 
 class _Import(Stopped):
-    """Raised where a function imports a library that is not imported yet."""
+    """Raised when a function imports a library that is not yet imported."""
 
 
 class _Refusing:
-    """A finder of modules that, in one thread, refuses every library that is not yet imported."""
+    """A module finder that raises an error if the thread that created it imports a new library."""
 
     def __init__(self) -> None:
         self.thread, self.refused = threading.get_ident(), False
@@ -182,7 +185,7 @@ class _Refusing:
 
 @contextlib.contextmanager
 def _no_new_library() -> Iterator[None]:
-    """Raise `Impossible` if a library would be imported in this thread."""
+    """Raise `Impossible` if the code in this block needs to import a new library."""
     refusing = _Refusing()
     sys.meta_path.insert(0, refusing)
     try:

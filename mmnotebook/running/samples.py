@@ -16,7 +16,7 @@ from mmnotebook.store.entries import Entry
 from mmnotebook.store.shards import ShardInfo
 
 ELEMENTS = 3
-"""The number of elements that are recomputed."""
+"""The maximum number of elements that are recomputed."""
 
 
 @dataclass
@@ -26,9 +26,9 @@ class SampleOutcome:
     Attributes
     ----------
     values
-        The value of each output, by its id; the inference of a prediction.
+        The value of each output, by its id. The value of a prediction is its inference.
     error
-        The class of the error with which it failed, None if it did not fail.
+        The name of the error's class if the element failed, otherwise None.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -73,8 +73,8 @@ def outcomes(
 ) -> dict[str, SampleOutcome] | None:
     """Return the stored outcome of each element by its id; None if outputs are in windows.
 
-    Shards nearest to the position `where` are read first, other shards only if elements are still
-    missing.
+    Shards near the position `where` are read first. Other shards are read only if the outcomes of
+    some elements were not found, or if an element can have any number of outputs.
     """
     found = {one: SampleOutcome() for one in ids}
     for info in _nearest(entry, where):
@@ -128,12 +128,12 @@ def _places(node: Node, block: Block) -> list[int]:
 
 
 def _owner(node: Node, output: str) -> str:
-    """Return the id of the element that an output comes from."""
+    """Return the id of the input element of an output."""
     return output.rpartition("/")[0] if node.step.outputs == "any number" else output
 
 
 def _blocks(entry: Entry, info: ShardInfo) -> list[Block] | None:
-    """Return the blocks in a shard; None if they are in windows, as those of a stream are."""
+    """Return the blocks in a shard; None if some are in windows, like the blocks of a stream."""
     shard = entry.shard(info)
     return timed.values(shard) if timed.in_one_window(shard) else None
 

@@ -22,7 +22,7 @@ from mmnotebook.running.handle import Running
 from mmnotebook.state import events
 from mmnotebook.store.cache import open_store
 
-# Weak: a run that has ended must not keep the elements of its sources.
+# A weak reference, so that an ended run does not keep the elements of its sources in memory.
 _current: weakref.ref[Execution] | None = None
 _turn = threading.Lock()
 
@@ -105,16 +105,16 @@ def run(
     max_failed
         The share of a node's elements, from 0 to 1, that may fail before the run fails.
     fresh
-        True recomputes every node, whatever is in the cache. A node, its name, or a list of these
-        recomputes them and all nodes that depend on them. Default: False.
+        True recomputes every node, even if it is cached. A node, its name, or a list of nodes or
+        names recomputes these nodes and all nodes that depend on them. Default: False.
     wait
         False starts the run in the background and returns a `Running` at once. A run in the
         background may be slower if torch or scikit-learn has been used before: each thread that
         calls them gets its own OpenMP threads, which compete for the cores. Default: True.
     progress
         Show a line per node with its counts during the run, one line at its end, and then the
-        warnings of models and functions. If False, these are issued as Python warnings, once each,
-        at the end.
+        warnings of models and functions. If False, only these warnings are issued, as Python
+        warnings, once each, at the end.
     subscribers
         Callables that receive every event of the run, in a thread that watches the run; see
         `mm.events`.
@@ -137,11 +137,11 @@ def run(
         that the graph reads, a model cannot be loaded, or more than `max_failed` of a node's
         elements failed; `failed` and `result` hold what was computed.
     StorageError
-        If the cache folder cannot be used. If it is read-only or full, it is read, and new outputs
-        are kept in a private temporary folder until the process ends.
+        If the cache folder cannot be used. A folder that is read-only or full can still be read;
+        new outputs are then kept in a private temporary folder until the process ends.
     InterruptedRunError
-        If Ctrl-C was pressed; it stops within two seconds, or when a longer call of compiled
-        code returns. Also a KeyboardInterrupt.
+        If Ctrl-C was pressed. The run stops within two seconds, or when a longer call of compiled
+        code returns. This error is also a KeyboardInterrupt.
 
     See Also
     --------
@@ -190,7 +190,7 @@ def run(
 
 
 def _record(graph: Graph, anew: Mapping[str, str], how: Mapping[str, Any]) -> prepare.Record:
-    """Return the function that records a Beam transform as a source, or finds its recording."""
+    """Return a function that finds the recording of a Beam transform, or else records it."""
     sources = {name for node in graph if node.name in anew for name in node.data}
 
     def record(name: str, transform: Any, limit: int | None) -> tuple[Recording, str]:
@@ -206,7 +206,7 @@ def _begun(
     max_failed: float,
     subscribers: Sequence[events.Subscriber],
 ) -> Running:
-    """Start the run; raise RunError if another one is in progress and not canceled."""
+    """Return the handle of a new run; raise RunError if another run is in progress."""
     global _current
     with _turn:
         before = None if _current is None else _current()

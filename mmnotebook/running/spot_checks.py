@@ -4,10 +4,10 @@ A check happens with a probability that keeps its expected cost at most `SHARE` 
 reading the entry saves. Checks apply to steps with one stored input that call a function, call a
 model or combine outputs.
 
-These are not checked: joins, unions, sources, writes, branches, models per key, cascades and
-streams; models that are remote, are not loaded, keep state, or whose outputs depend on the batch or
-differ from call to call; functions that use the network, write files, import a new library, or are
-declared pure.
+Joins, unions, sources, writes, branches, models per key, cascades and streams are not checked.
+Models are not checked if they are remote, not loaded or keep state, or if their outputs depend on
+the batch or differ from call to call. Functions are not checked if they use the network, write
+files, import a new library or are declared pure.
 
 Outputs of functions are compared by their content, outputs of models with the same tolerance as in
 checks of the model's first calls, and failures by their class.
@@ -43,7 +43,7 @@ _FIXED = 0.01
 _RATE = 20e6
 """Assumed reading speed for stored elements, in bytes per second; big arrays are faster."""
 _PAUSE = 60.0
-"""Seconds until another check of an entry has the full probability again."""
+"""Seconds after a check of an entry until the next check has its full probability again."""
 
 
 @dataclass
@@ -58,14 +58,14 @@ class CheckCost:
         return self.total / max(1, self.times)
 
 
-# By the work of a step; steps that this process has not computed are missing.
+# By the result of `_work`. A step that this process has neither computed nor checked is missing.
 _costs: dict[tuple[str, ...], CheckCost] = {}
-# When an entry was last checked in this process, by its folder.
+# The time of the last check of each entry in this process, by the entry's folder.
 _last: dict[Path, float] = {}
 
 
 def probability(saved: float, cost: float) -> float:
-    """Return the probability of a check, from its cost and what its entry saves, in seconds."""
+    """Return the probability of a check, from the seconds that its entry saves and its cost."""
     return min(1.0, SHARE * saved / cost)
 
 
@@ -105,16 +105,17 @@ def check(
     verify: str,
     dice: random.Random | None = None,
 ) -> dict[str, str]:
-    """Check nodes that a plan reads from the cache; recompute those that differ, and later nodes.
+    """Check some nodes that a plan reads from the cache, and discard the entries that differ.
 
-    If a node differs, other nodes with its function or model are checked too.
+    If the entry of a node differs, the node and all nodes downstream of it are recomputed, and
+    all nodes that share its function or model are checked too.
 
     Parameters
     ----------
     run
         The current run; its cancellation also cancels the check.
     keys
-        By model name, the key under which a loaded model is kept.
+        The key under which each loaded model is kept, by model name.
     verify
         "sample", "all" or "off".
     dice
@@ -123,7 +124,7 @@ def check(
     Returns
     -------
     dict
-        What differs, by node.
+        A description of the difference for each node that differs.
     """
     if verify == "off":
         return {}
@@ -178,7 +179,7 @@ def _chance(plan: Plan, node: Node) -> float:
 
 
 def rest_factor(seconds: float) -> float:
-    """Return the factor, from 0 to 1, by which a recent check lowers the probability of another."""
+    """Return the factor for the probability of a check this many seconds after another."""
     return min(1.0, seconds / _PAUSE)
 
 
@@ -189,14 +190,14 @@ def _used(plan: Plan, name: str) -> set[str]:
 
 
 def _work(identity: Identity) -> tuple[str, ...]:
-    """Return the identity of what a node computes, without its inputs."""
+    """Return the identities of the parts of a node, without those of its inputs."""
     return tuple(part for name, part in identity.parts.items() if not name.startswith("input "))
 
 
 def _checked(
     plan: Plan, node: Node, run: RunState, keys: Mapping[str, str | None], dice: random.Random
 ) -> str:
-    """Return what differs between a node and its entry; "" if nothing does or it is unknown."""
+    """Compare a node with its entry; return the difference, or "" if no difference was found."""
     if node.step.runs_one_model and recompute.loaded(node, plan.prepared, keys) is None:
         return ""
     started = time.perf_counter()
@@ -247,7 +248,7 @@ def _compared(
 
 
 def difference(node: Node, stored: SampleOutcome, now: SampleOutcome) -> str:
-    """Return what differs between two outcomes of one element; "" if nothing does."""
+    """Return the difference between two outcomes of one element, or "" if there is none."""
     if stored.error != now.error:
         return f"{_ended(stored)} and {_ended(now)}"
     if stored.values.keys() != now.values.keys():
@@ -276,7 +277,7 @@ def _unequal(one: Any, other: Any) -> str:
 
 
 def _discard(plan: Plan, name: str, what: str) -> None:
-    """Remove the entries of a node and of all later nodes, and mark these for recomputation."""
+    """Remove the entries of a node and of all nodes downstream of it; plan to recompute them."""
     plan.store.differed += 1
     wrong = {name}
     for node in plan.prepared.graph.order():

@@ -27,7 +27,7 @@ from mmnotebook.store.entries import Entry
 
 
 class StoredElements:
-    """Reads the elements of each node from its entry, which it keeps from eviction."""
+    """Reads the elements of each node from its entry, and prevents the eviction of the entries."""
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self._entries = dict(entries)
@@ -55,7 +55,7 @@ class StoredElements:
 
 
 class BlockElements:
-    """The elements of some blocks, as `results.records.Elements`."""
+    """The elements of some blocks; implements `results.records.Elements`."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self._blocks = list(blocks)
@@ -105,7 +105,7 @@ def plain(column: Column) -> list[Any]:
 
 
 def models(column: Column) -> list[str | None]:
-    """Return the name of the model behind each value, None for values that are not predictions."""
+    """Return the model name of each prediction, and None for every other value."""
     if isinstance(column, Tuples) and values.is_prediction(column.kind):
         return _item(column, "model_id").rows()
     if isinstance(column, (Tensors, Arrays, Records, Same)):
@@ -137,7 +137,7 @@ def _fields(pairs: Iterable[tuple[Block, timed.Time | None]]) -> pd.DataFrame:
 
 
 def _cells(columns: Sequence[Column]) -> dict[Any, Column]:
-    """Return the cells of each field, with None for values that lack it."""
+    """Return a column for each field; its cells are None for values without the field."""
     parts = [column for column in columns if len(column)] or columns[:1]
     records = [part for part in parts if isinstance(part, Records)]
     if not records and not any(isinstance(part, Objects) for part in parts):
@@ -151,7 +151,7 @@ def _cells(columns: Sequence[Column]) -> dict[Any, Column]:
 
 
 def _column(cells: Column) -> pd.Series:
-    """Return cells as pandas would convert them, but keep integers if some values are missing."""
+    """Convert cells to a Series as pandas does, but keep integers if some values are missing."""
     if isinstance(cells, Numbers) and len(cells):
         return pd.Series(cells.array)
     rows = cells.rows()

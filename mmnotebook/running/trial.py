@@ -38,13 +38,13 @@ class Trial:
     Attributes
     ----------
     output
-        The model's output after any `output=`, as short text.
+        The model's output as short text, after `output=` is applied.
     loaded_in, ran_in
         Seconds for loading, and for the call of the model with one example.
     parameter_bytes
-        Size of the model's parameters, None if it cannot be known.
+        Size of the model's parameters; None if the size is unknown.
     batch
-        Elements per call of the model in a run.
+        The batch size of the model in a run.
     """
 
     output: str
@@ -94,12 +94,12 @@ def first_element(name: str, value: Any) -> Any:
 
 
 def first_row(name: str, value: Any) -> Column:
-    """Return a column with only the first element of data in the notebook, as in a run.
+    """Return a column with only the first element of data, in the form that steps receive in a run.
 
     Raises
     ------
     RunError
-        If it is not data, cannot be read, or has no elements.
+        If `value` is a Beam transform or no data, cannot be read, or has no elements.
     """
     if windowed_blocks.is_transform(value):
         raise RunError(

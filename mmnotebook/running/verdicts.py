@@ -1,4 +1,4 @@
-"""Warnings about models that receive a switch's verdict instead of its input."""
+"""Warnings about models that receive the verdict of a guard instead of the guard's input."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def warnings(
 ) -> Iterator[str]:
     """Yield a warning for each switch whose models received a verdict as their input.
 
-    An encoder before a switch is not a guard: a model after it takes the encoder's output.
+    There is no warning for an encoder before a switch, because models are meant to receive the
+    output of an encoder.
     """
 
     def has_input(name: str) -> bool:

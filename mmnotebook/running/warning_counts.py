@@ -1,13 +1,13 @@
 """Warnings of models and functions, collected per thread and counted.
 
-`warnings` has one hook for the whole process. A run replaces this hook by one that looks up the
-node for which the current thread works. Warnings of a node are counted; warnings of all other
-threads are shown as before. Warning filters still apply: ignored warnings are not counted, and a
-warning that a filter turns into an error fails its element.
+`warnings` has one hook for the whole process. A run replaces this hook by a function that looks up
+the node for which the current thread works. Warnings of a node are counted. Warnings in threads
+that work for no node are shown as before. Warning filters still apply: ignored warnings are not
+counted, and if a filter turns a warning into an error, the element fails.
 
-The `__warningregistry__` of a module lists the warnings that were shown, and most filters show
-each of these only once. A counted warning is removed from the registry, so that the next equal
-warning is counted too and the registry is unchanged after the run.
+The `__warningregistry__` of a module lists the warnings that were shown, so that most filters show
+equal warnings only once. The run removes a counted warning from the registry. So the next equal
+warning is counted too, and the registry does not contain the warnings of the run.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _enter() -> None:
             _before, _shown_by = compat.warnings_hook(), compat.shows_warnings()
             compat.set_warnings_hook(_dispatch)
         _active += 1
-    # So that warnings that were already shown before the run are counted too.
+    # Without this, warnings that were already shown before the run would not be counted.
     compat.forget_shown_warnings()
 
 

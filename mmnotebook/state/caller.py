@@ -24,7 +24,7 @@ _LOCAL = threading.local()
 
 
 class CallerSettings:
-    """A copy of the settings of one thread; `here` copies those of this thread.
+    """A copy of the settings of one thread; `here` copies the settings of the current thread.
 
     Later changes of these settings in that thread have no effect on the copy. Changes that code
     makes while the copy is applied are undone.
@@ -36,7 +36,7 @@ class CallerSettings:
         self._context = contextvars.copy_context()
 
     def run(self, work: Callable[..., T], *args: Any) -> T:
-        """Call `work` under these settings, and return its result; undo its changes to them."""
+        """Call `work` with these settings; return its result, and undo its changes of settings."""
         return self._context.copy().run(self._call, work, args)
 
     def _call(self, work: Callable[..., T], args: tuple[Any, ...]) -> T:
@@ -145,7 +145,7 @@ def _under_torch(torch: Any, wanted: tuple[Any, ...]) -> Iterator[None]:
 
 
 def _restore(torch: Any, before: tuple[Any, ...]) -> None:
-    """Restore settings that have changed; inference mode is always a block, which ended."""
+    """Restore settings that have changed, except inference mode, which its block restores."""
     now = _of_torch(torch)
     _, grad, device, cached, casting = before
     if grad != now[1]:

@@ -37,9 +37,9 @@ class RunStarted:
     nodes
         The names of the nodes, in graph order.
     totals
-        By source, the number of its elements, where known.
+        The number of elements of each source, by source, where known.
     follows
-        By node, the node from which it computes one output per element (except failures).
+        The input of each node that has one output per input element (except failures), by node.
     """
 
     nodes: tuple[str, ...]
@@ -49,14 +49,14 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class RunProgressed:
-    """The counts so far, one entry per node in graph order."""
+    """The counts so far of each node that is computed, in graph order."""
 
     counts: tuple[NodeCounts, ...]
 
 
 @dataclass(frozen=True)
 class NodeCached:
-    """A node was read from the cache: `elements` outputs, and `failed` failures."""
+    """A node was read from the cache; it has `elements` outputs and `failed` failures."""
 
     node: str
     elements: int
@@ -95,7 +95,7 @@ class RunFinished:
     state
         "done", "interrupted" or "failed".
     error
-        The error that ended it, in one line.
+        The error that ended the run, on one line; None if the run did not fail.
     node
         The node that failed, if known.
     """

@@ -31,10 +31,11 @@ def current() -> Place | None:
 def within(
     run: RunState | None, node: str, model: str | None = None, *, loads: bool = False
 ) -> Iterator[None]:
-    """Make this thread work for a node, or for a model in it, and observe what it does.
+    """Make this thread work for a node, or for a model in the node, in this block.
 
-    The settings of the thread that started the run apply. An exception is recorded as raised by the
-    node or model. `loads` says that the model is loaded, not called.
+    The settings of the thread that started the run apply. The record of the node observes what the
+    block does. An exception is recorded as raised by the node or model. `loads` says that the model
+    is loaded, not called.
     """
     if run is None:
         yield
@@ -64,7 +65,7 @@ class HeldWarnings:
         self.run = RunState("", {})
 
     def report(self, run: RunState | None, node: str, model: str) -> None:
-        """Count the warnings as those of a model in a node."""
+        """Count the held warnings as warnings of a model in a node."""
         if run is not None:
             for kind, one in self.run.warnings():
                 run.warn(node, model, kind, one.message, one.filename, one.lineno, one.module)

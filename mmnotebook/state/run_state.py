@@ -29,7 +29,7 @@ _WARNING = 2000
 
 _FURTHER = f"(warnings beyond the first {DISTINCT:,} distinct ones of the run)"
 _Warning = tuple[str, str | None, type[Warning], str, str | None, str, int]
-"""The key by which equal warnings are counted: node, model, class, text, module, file, line."""
+"""The key under which equal warnings are counted: node, model, class, text, module, file, line."""
 
 
 class Stopped(Exception):
@@ -53,7 +53,7 @@ class ModelCost:
     working
         Calls for predictions.
     probing
-        Calls that compare a model with itself.
+        Calls that compare outputs of a model with each other.
     """
 
     working: float = 0.0
@@ -67,13 +67,13 @@ class Tally:
     Attributes
     ----------
     parts
-        The number of its source's parts that were read to the end.
+        The number of files, or parts of files, that were read to the end for the node.
     branches
         The number of elements by branch.
     flows
-        The flow of each of its steps, in the order in which elements pass through them.
+        The flow of each step of the node, by the name of the step.
     stored
-        The elements on disk, including those that failed.
+        The number of elements on disk, including failed elements.
     """
 
     elements_in: int = 0
@@ -94,7 +94,7 @@ class RunState:
     tallies
         The counts of each node.
     limits
-        By node, the maximum number of failures; one more ends the run.
+        The maximum number of failures of each node; one more failure ends the run.
     max_failed
         The maximum share of a node's elements that may fail.
     failures
@@ -104,19 +104,21 @@ class RunState:
     broken
         The node and model that raised an error which is not the failure of an element.
     costs
-        By node, the time that its models have taken.
+        The time that the models of each node have taken.
     counters, values
-        What Beam's counters and distributions (sum, count, max) will hold, by namespace and name.
+        The values that Beam's counters and distributions (sum, count, max) will have, by namespace
+        and name.
     writers
-        By node, the writers that put its blocks into shards.
+        The writers that write the blocks of each node to shards.
     unfinished
-        By node, the blocks that an expensive model had computed when the run was stopped.
+        For each node, the blocks that an expensive model had computed when the run was stopped.
     leases
-        The leases of the loaded models that the run uses; released when it ends.
+        The leases of the loaded models that the run uses; they are released when the run ends.
     caller
-        The settings under which functions and models are called; None for those of the thread.
+        The settings under which functions and models are called; None if the settings of each
+        thread are used.
     records
-        By node, the record of what its functions and models do; nodes without it are not observed.
+        The record of what the functions and models of a node do, for each node that is observed.
     """
 
     run_id: str
@@ -160,7 +162,7 @@ class RunState:
         return len(ids) > before
 
     def check(self) -> None:
-        """Raise if the run was stopped."""
+        """Raise `Stopped` if the run was stopped."""
         if self.stopped:
             raise Stopped(self.run_id)
 
@@ -169,7 +171,7 @@ class RunState:
         self.broken = self.broken or (node, model)
 
     def failed(self, node: str, failure: tuple[str, str, str, str, str]) -> None:
-        """Count a failure and keep a node's first ones; stop the run if there are too many."""
+        """Count a failure; keep the first failures of each node. Stop the run after too many."""
         with self._lock:
             if self.closed:
                 raise Stopped(self.run_id)
@@ -183,7 +185,7 @@ class RunState:
                 self.stopped = True
 
     def judge(self, nodes: Iterable[str]) -> None:
-        """Raise if too many elements of one of these finished nodes failed."""
+        """Stop the run and raise if too many elements of one of these finished nodes failed."""
         for name in nodes:
             tally = self.tallies[name]
             seen = tally.elements_in or tally.elements_out + tally.failed
@@ -226,7 +228,7 @@ class RunState:
         return [block for writer in self.writers[node] for block in writer.buffer]
 
     def close(self) -> None:
-        """Stop counting failures, so that the run's error and its tables agree."""
+        """Count no further failures, so that the run's error and its tables agree."""
         with self._lock:
             self.closed = True
 
@@ -251,7 +253,7 @@ def start(live: RunState) -> None:
 
 
 def find(run_id: str) -> RunState | None:
-    """Return the run with this id; None if it is not in this process or has ended."""
+    """Return the state of the run with this id; None if it is not in this process or has ended."""
     return _runs.get(run_id)
 
 
@@ -263,7 +265,7 @@ def stop(run_id: str, cause: MMError) -> MMError:
 
 
 def end(run_id: str) -> None:
-    """Remove the state of a run."""
+    """Remove the state of a run; release its models and close its records."""
     run = _runs.pop(run_id, None)
     if run is None:
         return

@@ -44,7 +44,7 @@ def open_store() -> Store:
 
 
 class Freed(int):
-    """The number of bytes freed; `kept` is the size of the entries that are still in use."""
+    """The number of freed bytes; `kept` is the number of bytes in entries that are still in use."""
 
     kept: int
     hint: str
@@ -67,8 +67,8 @@ class Cache:
 
     A run reads a node from the cache if an earlier run, in this kernel or another, has computed the
     node. The cache is in the folder `mmnotebook` of the user's cache folder, or in the folder that
-    the environment variable MMNOTEBOOK_CACHE names. If it exceeds its limit, the least recently
-    used entries are removed; entries that results in a running kernel use are kept.
+    the environment variable MMNOTEBOOK_CACHE names. If the cache exceeds its limit, the least
+    recently used entries are removed. Entries that results in a running kernel use are kept.
 
     In spot checks, a run computes a few elements of a cached node again and compares them; see
     `verify`.
@@ -121,7 +121,7 @@ class Cache:
         Raises
         ------
         MMError
-            If it is set to anything else.
+            If the limit is set to any other value.
 
         Examples
         --------
@@ -212,7 +212,7 @@ class Cache:
         Raises
         ------
         MMError
-            If it is set to anything else.
+            If `verify` is set to any other value.
 
         Examples
         --------
@@ -243,8 +243,8 @@ class Cache:
         Returns
         -------
         DataFrame
-            One row per entry. Columns: node, kind, elements, bytes, hits (how often it was found),
-            created and used (local time).
+            One row per entry. Columns: node, kind, elements, bytes, hits (how often the entry was
+            found), created and used (local time).
 
         Examples
         --------
@@ -275,12 +275,12 @@ class Cache:
         DataFrame
             One row per dependency; empty if there are none. Columns: kind ("file", "missing file",
             "folder", "environment variable", "working directory", "network"), name (its path or
-            name) and changed (whether it has changed since the node was computed).
+            name) and changed (whether the dependency has changed since the node was computed).
 
         Raises
         ------
         StorageError
-            If no such node has an entry.
+            If the cache has no entry of a node with this name.
 
         Examples
         --------
@@ -317,7 +317,7 @@ class Cache:
         Parameters
         ----------
         node
-            The node whose entries are removed. Default: those of all nodes.
+            The node whose entries are removed. Default: the entries of all nodes are removed.
 
         Returns
         -------

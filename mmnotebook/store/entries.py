@@ -20,12 +20,12 @@ from mmnotebook.store.shards import Damaged, ShardInfo
 
 MANIFEST = "manifest.json"
 RETIRED = "retired"
-"""The name of the file in an entry that was retired while in use: `find` skips this entry."""
+"""The name of the file that marks an entry as retired but still in use; `find` skips the entry."""
 USED = "used"
 """The name of a file with a byte for each use of its entry; its mtime is the last use."""
 
-# Keys are entry folders, whose names are never reused: entries that were checked and are complete,
-# and entries that are damaged.
+# The keys are entry folders, whose names are never reused. `_whole` contains the entries that were
+# checked and are complete, `_damaged` the entries that are damaged.
 _whole: dict[Path, tuple[Any, ...]] = {}
 _damaged: dict[Path, tuple[Path, str]] = {}
 
@@ -42,13 +42,13 @@ class Entry:
     identity
         The identity of the node's content.
     path
-        The folder with its files.
+        The folder with the files of the entry.
     meta
-        The metadata of its commit, as restored from JSON.
+        The metadata that was passed to `Draft.commit`, restored from JSON.
     infos
         The shards, in the order in which they were written.
     created
-        When it was committed, in seconds since 1970.
+        When the entry was committed, in seconds since 1970.
     """
 
     identity: str
@@ -78,7 +78,7 @@ class Entry:
         return map(self.shard, self.infos)
 
     def shard(self, info: ShardInfo) -> Any:
-        """Return the value of one of its shards; raises `Damaged` as `shards` does."""
+        """Return the value of one shard of the entry; raise `Damaged` if the shard is damaged."""
         try:
             return shards.read(self.path / info.name, info)
         except Damaged as damaged:
@@ -108,7 +108,7 @@ def write_manifest(
     Raises
     ------
     Damaged
-        If a shard is incomplete, or the shards do not have `rows` elements in all.
+        If a shard is incomplete, or the shards do not have `rows` elements in total.
     TypeError, ValueError
         If `meta` cannot be written as JSON.
     """
@@ -199,7 +199,7 @@ def touch(entry: Entry) -> None:
 
 
 def use(path: Path) -> tuple[int, int]:
-    """Return the number of uses of an entry, and the last one in nanoseconds since 1970."""
+    """Return the number of uses of an entry, and the last use in nanoseconds since 1970."""
     try:
         state = (path / USED).stat()
     except OSError:
@@ -208,7 +208,7 @@ def use(path: Path) -> tuple[int, int]:
 
 
 def pinned(entry: Entry, member: folder.Membership) -> Entry:
-    """Return the entry, which stays in the store as long as this object exists."""
+    """Pin an entry, so that it stays in the store as long as this object exists; return it."""
     pin = member.pin(entry.path.name)
     # The reference to the member keeps the folder of the process as long as there are pins in it.
     return entry.keep(functools.partial(_unpin, member, pin))

@@ -18,7 +18,7 @@ _MOST = 20 << 30
 _LOW_WATER = 0.9
 """A store above its limit is reduced to this fraction of the limit."""
 _ROOM = 64 << 20
-"""On a full disk, this number of bytes is freed in addition to the needed ones."""
+"""On a full disk, this number of bytes is freed in addition to the bytes that are needed."""
 
 T = TypeVar("T")
 
@@ -41,12 +41,12 @@ def all_entries(inner: Path) -> list[Path]:
 
 
 def total(inner: Path) -> int:
-    """Return the bytes of all entries."""
+    """Return the size of all entries in bytes."""
     return sum(map(size, all_entries(inner)))
 
 
 def size(path: Path) -> int:
-    """Return the bytes of an entry's shards."""
+    """Return the size of an entry's shards in bytes."""
     if path.name not in _sizes:
         _sizes[path.name] = sum(_size(file) for file in listed(path) if file.suffix == ".shard")
     return _sizes[path.name]
@@ -74,7 +74,7 @@ def evict(inner: Path, limit: int) -> int:
 
 
 def make_room(inner: Path, needed: int) -> int:
-    """Discard the oldest entries that are not in use: `needed` bytes and some more."""
+    """Discard unused entries to free more than `needed` bytes; return the number of freed bytes."""
     with folder.locked(inner):
         folder.sweep(inner)
         freed = remove(inner, oldest_first(inner), needed + _ROOM)
@@ -94,13 +94,13 @@ def unused(inner: Path) -> list[Path]:
 
 
 def oldest_first(inner: Path) -> list[Path]:
-    """List the entries that are not in use: first those that cannot be found, then by last use."""
+    """List the entries that are not in use: first the retired entries, then by last use."""
     useless = set(unused(inner))
     return sorted(free(inner), key=lambda path: (path not in useless, entries.use(path)[1]))
 
 
 def remove(inner: Path, paths: Iterable[Path], needed: int | None = None) -> int:
-    """Discard all of these entries, or until `needed` bytes are freed; return the bytes freed."""
+    """Discard entries, at most until `needed` bytes are freed; return the number of freed bytes."""
     freed = 0
     for path in paths:
         if needed is not None and freed >= needed:

@@ -56,7 +56,7 @@ def prepared(folder: Path) -> Path:
     Raises
     ------
     StorageError
-        If it is not a folder, cannot be written, or is writable by others.
+        If `folder` is not a folder, cannot be written, or is writable by other users.
     """
     inner = inner_of(folder)
     with reported(folder):
@@ -93,7 +93,7 @@ def full(inner: Path, needed: int, error: OSError) -> StorageError:
 
 @contextmanager
 def locked(inner: Path) -> Iterator[None]:
-    """Hold the lock of the store, for all threads of all processes; it is not reentrant."""
+    """Hold the store's lock, for all threads of all processes; the lock is not reentrant."""
     with reported(inner.parent):
         handle = _opened(inner / LOCK)
     try:
@@ -124,7 +124,7 @@ def locked_now(inner: Path) -> Iterator[bool]:
 class Membership:
     """The folders of one process in a store, removed with this object.
 
-    The process that creates it must hold the lock.
+    The code that creates this object must hold the lock of the store.
     """
 
     def __init__(self, inner: Path) -> None:
@@ -144,7 +144,7 @@ class Membership:
 
     @property
     def is_here(self) -> bool:
-        """Whether this process created it, not the parent of a fork, and its folders exist."""
+        """Whether this process (not its parent before a fork) created it, and its folders exist."""
         folders = (self.place, self.drafts, *(self.inner / part for part in _PARTS))
         return self.pid == os.getpid() and all(map(Path.is_dir, folders))
 
@@ -173,7 +173,10 @@ def listed(folder: Path) -> list[Path]:
 
 
 def pins(inner: Path) -> list[str]:
-    """List the names of the pinned entry folders, one for each pin; see `sweep`."""
+    """List the names of the pinned entry folders, one name for each pin.
+
+    Pins of dead processes are included until `sweep` removes them.
+    """
     files = itertools.chain.from_iterable(map(listed, listed(inner / "processes")))
     return [path.name.rsplit("-", 1)[0] for path in files if path.name != LOCK]
 

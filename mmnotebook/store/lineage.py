@@ -10,7 +10,7 @@ from mmnotebook.store import entries, folder
 from mmnotebook.store.shards import Damaged
 
 INPUTS = "inputs"
-"""The key, in the `meta` of an entry, of the identities of its input entries."""
+"""The key in an entry's metadata whose value is the list of the identities of its inputs."""
 
 
 def identity_of(path: Path) -> str:
@@ -28,7 +28,7 @@ def inputs(inner: Path) -> dict[Path, set[str]]:
 
 
 def descended(identities: Iterable[str], of: Mapping[Path, set[str]]) -> list[Path]:
-    """Return the folders of some entries and of all entries computed from them.
+    """Return the folders of these entries, and of all entries that were computed from them.
 
     Parameters
     ----------

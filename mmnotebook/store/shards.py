@@ -4,8 +4,8 @@ A file consists of a head (magic number with the version, rows, number of parts)
 of each part, its size in the file, and whether it is compressed), the parts, and the CRC-32 of all
 this. The first part is the pickle. The others are the bytes of its large arrays and tensors.
 
-CRC-32 detects every error of up to 32 consecutive bits and all but one in 4e9 other errors, three
-times as fast as blake2b. It need not resist forgery, since only the user can write these files.
+CRC-32 detects every error of up to 32 consecutive bits, and all but one in 4e9 other errors. It is
+three times as fast as blake2b. It need not detect forgery, since only the user can write the files.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _RAW, _FAST, _SMALLEST = range(3)
 especially of text, several times smaller.
 """
 _PAYS = 0.8
-"""A part is compressed only if this reduces it to this fraction of its size."""
+"""A part is compressed only if compression reduces it to at most this fraction of its size."""
 _PIECE = 1 << 14
 _MISSING = "is missing"
 
@@ -194,7 +194,7 @@ def verify(path: Path, info: ShardInfo) -> None:
 
 
 def info(path: Path) -> ShardInfo:
-    """Return the description in a shard; raise `Damaged` if its size or its table is wrong."""
+    """Return the description of a shard; raise `Damaged` if its size or its table is wrong."""
     with _opened(path, None) as file:
         rows, _, _ = _read_table(file, path)
         file.seek(-_FOOT.size, os.SEEK_END)
@@ -203,7 +203,7 @@ def info(path: Path) -> ShardInfo:
 
 
 def _part(raw: memoryview, codec: int) -> _Part:
-    """Return a part, compressed if first a sample of it, and then all of it, shrinks enough."""
+    """Return a part, compressed if this makes it small enough; a sample is compressed first."""
     if len(_compressed(_sample(raw), codec)) > _PAYS * min(len(raw), 4 * _PIECE):
         return _Part(len(raw), raw, _RAW)
     packed = _compressed(raw, codec)
@@ -220,7 +220,8 @@ def _sample(raw: memoryview) -> Any:
 
 
 def _compressed(raw: Any, codec: int) -> np.ndarray[Any, Any]:
-    # An array, since len() of a memoryview of pyarrow's buffer is its length before it was shrunk.
+    # An array, since len() of a memoryview of pyarrow's buffer is too large: pyarrow shrinks the
+    # buffer after the compression.
     return np.frombuffer(pa.compress(raw, codec=_CODECS[codec], asbytes=False), np.uint8)
 
 

@@ -36,19 +36,21 @@ class Store:
     Attributes
     ----------
     notes
-        Messages about repaired damage, one per line; the code that shows a message removes it.
+        Messages for the user, such as repaired damage, one line each; the code that shows a
+        message removes it from the list.
     hits, misses
         The numbers of identities that this object found and did not find.
     checked, differed
         The number of entries that were compared with new outputs of their nodes, and the number of
-        these that were removed because they differed.
+        entries that were removed because the outputs differed.
     beside
-        A second store, for new entries, if this one cannot be written; its entries are found too.
+        A second store for new entries if this store cannot be written; `find` also searches the
+        second store.
 
     Raises
     ------
     StorageError
-        If the folder cannot be used; every method may raise it too.
+        If the folder cannot be used. Every method may raise this error too.
     """
 
     def __init__(self, folder: Path, limit: int | None = None) -> None:
@@ -93,8 +95,8 @@ class Store:
     def find(self, identities: Iterable[str]) -> dict[str, Entry]:
         """Return the undamaged entries of these identities.
 
-        They stay in the store as long as the returned objects exist. Damaged entries are removed,
-        with a line in `notes`.
+        The entries stay in the store as long as the returned objects exist. Damaged entries are
+        removed, with a line in `notes`.
         """
         wanted = list(dict.fromkeys(identities))
         found = self._find(wanted)
@@ -107,10 +109,10 @@ class Store:
         return found
 
     def answers(self, own: str, most: int) -> list[Entry]:
-        """Return the newest entries of nodes with the identity `own`, for any input.
+        """Return the newest `most` entries of nodes with the identity `own`, for any input.
 
-        They stay in the store as long as the returned objects exist. Damage to a shard is detected
-        when the shard is read.
+        The entries stay in the store as long as the returned objects exist. Damage to a shard is
+        detected when the shard is read.
         """
         found = self._answers(own, most)
         if self.beside is not None:
@@ -127,9 +129,9 @@ class Store:
         folder.empty_trash(self.inner)
 
     def clear(self, node: str | None = None) -> tuple[int, int]:
-        """Remove entries that are not in use, of one node or all.
+        """Remove the entries of one node, or of all nodes, that are not in use.
 
-        Returns the bytes that were removed, and those of the entries that are in use.
+        Return the number of removed bytes, and the number of bytes in entries that are in use.
         """
         with self._locked():
             folder.sweep(self.inner)
@@ -143,7 +145,7 @@ class Store:
         return freed, kept
 
     def discard(self, identities: Iterable[str]) -> None:
-        """Retire these entries and all that were computed from one of them."""
+        """Retire the entries of these identities, and all entries that were computed from them."""
         chosen = lineage.descended(identities, self._inputs())
         for store in (self, self.beside):
             if store is not None:
@@ -155,7 +157,7 @@ class Store:
         return {**lineage.inputs(self.inner), **beside}
 
     def _retire_all(self, paths: Iterable[Path]) -> None:
-        """Retire those of the given entries that are in this store."""
+        """Retire the given entries; ignore entries that are not in this store."""
         with self._locked():
             for path in paths:
                 if path.is_relative_to(self.inner) and path.is_dir():
@@ -163,9 +165,10 @@ class Store:
         folder.empty_trash(self.inner)
 
     def take_in(self, draft: Entry, replace: bool, own: str = "") -> Entry:
-        """Move a complete draft into the store; an entry that was stored meanwhile has precedence.
+        """Move a complete draft into the store, and return its entry.
 
-        `answers` finds the entry by `own`, unless this is "".
+        If an entry with the same identity already exists and `replace` is false, return the
+        existing entry. `answers` finds the entry by `own`, unless `own` is "".
         """
         while True:
             if not replace and (found := self._find([draft.identity])):
@@ -233,7 +236,7 @@ class Store:
         self.notes.append(f"{node}: {text}" if node else text)
 
     def _retire(self, path: Path) -> None:
-        """Mark an entry so that it is not found, and remove it unless it is in use."""
+        """Remove an entry that is not in use; mark any other entry, so that it is not found."""
         if path.name not in folder.pins(self.inner) or not path.is_dir():
             folder.discard(self.inner, path)
         else:
@@ -264,8 +267,8 @@ class Store:
 class Aside(Store):
     """A private store of this process that also reads a shared store that cannot be written.
 
-    Nothing is written to the shared store, not even which of its entries are in use. If another
-    process removes such an entry, reading it fails as for a damaged file.
+    This object writes nothing to the shared store, so it cannot pin the entries in it. If another
+    process removes an entry that this process uses, reading the entry raises `Damaged`.
 
     Parameters
     ----------
@@ -325,7 +328,7 @@ class Aside(Store):
 
 
 def opened(place: Path) -> Store:
-    """Open the store in a folder; if it cannot be written, one that only reads it.
+    """Open the store in a folder; if the folder cannot be written, open an `Aside`.
 
     Raises
     ------
@@ -342,7 +345,7 @@ def opened(place: Path) -> Store:
 
 
 def _current(inner: Path, identities: Iterable[str]) -> dict[str, Path]:
-    """Return the folders of the current entries by identity, without missing ones."""
+    """Return the folder of the current entry of each identity that has an entry."""
     wanted = set(identities)
     newest_last = folder.listed(inner / "entries") if wanted else []
     named = ((lineage.identity_of(path), path) for path in newest_last)
@@ -366,7 +369,7 @@ def _nothing() -> None:
 
 
 class Draft:
-    """An entry that is being written; unless it is committed, it is removed with this object.
+    """An entry that is being written; if it is not committed, it is removed with this object.
 
     Attributes
     ----------
@@ -403,21 +406,21 @@ class Draft:
             The number of elements that the shards must have; None if it is not known.
         lasting
             False for an entry that no other run may find, since its identity does not determine its
-            content. It is removed when it is no longer in use, at the latest at exit.
+            content. Such an entry is removed when it is no longer in use, at the latest at exit.
         replace
-            Whether to replace an existing entry with the same identity. Otherwise that entry is
-            returned if it is not damaged, and this one is removed.
+            Whether to replace an existing entry with the same identity. If false, an existing
+            undamaged entry is returned, and the draft is removed.
         own
             The identity of the node without its input, by which `Store.answers` finds the entry.
         identity
-            Another identity than that of the draft, for an entry that must not be found.
+            The identity of the entry, if it must not be found by the identity of the draft.
 
         Raises
         ------
         Damaged
             If a shard is damaged or was removed.
         StorageError
-            If the disk is full. The draft still exists then.
+            If the disk is full. The draft is not removed.
         """
         identity = identity or self.identity
         write = functools.partial(entries.write_manifest, self.path, identity, meta, rows)

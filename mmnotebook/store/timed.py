@@ -70,7 +70,7 @@ def at(value: Any, when: Time | None) -> Any:
 
 
 def windowed(shard: list[Any] | Timed) -> Iterator[Any]:
-    """Yield the elements of a shard as Beam's WindowedValue; those without a time are unchanged."""
+    """Yield a shard's elements as Beam's WindowedValue; elements without a time are unchanged."""
     if not isinstance(shard, Timed):
         yield from (create_windowed(value, *_USUAL) for value in shard)
         return

@@ -1,4 +1,4 @@
-"""Content keys of blocks and of single elements, independent of their ids."""
+"""Content keys of blocks and of single elements; the keys do not depend on the ids."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def _parts(column: Column) -> Iterator[Column]:
         yield column.records
 
 
-# A packed token marks where it ends. The tokens that are computed for a whole column equal
-# the results of `_token` for each value.
+# Packed tokens can be joined without ambiguity. The tokens that are computed for a whole column are
+# equal to the results of `_token` for each value.
 
 
 def _tokens(column: Column) -> Sequence[bytes]:
@@ -151,7 +151,7 @@ def _tensor_head(dtype: torch.dtype, shape: Sequence[int]) -> bytes:
 def _bytes(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     rows = tensor.contiguous()
     rows = rows.unsqueeze(1) if rows.ndim == 1 else rows.flatten(1)
-    if not rows.numel():  # whose strides let torch make no bytes of it
+    if not rows.numel():  # torch may refuse to view an empty tensor as bytes
         return np.empty((len(rows), 0), np.uint8)
     return rows.view(torch.uint8).numpy()
 

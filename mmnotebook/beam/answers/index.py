@@ -36,7 +36,7 @@ class Answer:
     values
         The stored values.
     failed
-        The positions of inputs that failed permanently, and their failures.
+        The position and the failure of each input that failed permanently.
     rest
         The positions of inputs whose outputs are not stored.
     known
@@ -51,7 +51,7 @@ class Answer:
 
 
 class _Elements(NamedTuple):
-    """The position of each stored element, in the order of the keys."""
+    """The sorted content keys of stored elements, and the block and row of each element."""
 
     keys: np.ndarray[Any, Any]
     blocks: np.ndarray[Any, Any]
@@ -67,7 +67,7 @@ class Answers:
     Attributes
     ----------
     files
-        The shards of the entries, those of the newest entry first.
+        The shards of the entries; the shards of the newest entry are first.
     """
 
     files: tuple[tuple[str, ShardInfo], ...] = ()
@@ -82,7 +82,7 @@ class Answers:
 
     @cached_property
     def blocks(self) -> dict[bytes, list[tuple[int, int]]]:
-        """By the key of an input block: shard and position of the blocks computed from it."""
+        """The shard and position of each block computed from an input block, by the input's key."""
         found: dict[bytes, dict[int, tuple[int, int]]] = {}
         wanted: dict[bytes, int] = {}
         for shard, keys in enumerate(self._keys):
@@ -97,7 +97,7 @@ class Answers:
 
     @cached_property
     def elements(self) -> _Elements:
-        """The same for single elements; negative rows are failures."""
+        """The positions of outputs of single elements, by the input's key; -1 - n is failure n."""
         keys: list[bytes] = []
         blocks: list[tuple[int, int, int, int]] = []
         for shard, found in enumerate(self._keys):
@@ -114,7 +114,7 @@ class Answers:
             for _, _, good, failed in blocks
         )
         rows = np.concatenate([*places, np.arange(0)])
-        order = np.argsort(whole["first"], kind="stable")  # of equal keys the newest stays first
+        order = np.argsort(whole["first"], kind="stable")  # the newest of equal keys stays first
         return _Elements(whole[order], owners[order], rows[order])
 
     def of_block(self, key: bytes, count: int) -> Answer | None:
@@ -201,7 +201,7 @@ class Answers:
 
 
 def of(found: Sequence[entries.Entry]) -> Answers:
-    """Create the index of some entries, the newest first."""
+    """Create the index of some entries, which are listed from newest to oldest."""
     return Answers(tuple(itertools.chain.from_iterable(map(_files, found))))
 
 

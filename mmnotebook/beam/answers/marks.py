@@ -18,21 +18,22 @@ SUFFIX = ".keys"
 
 @dataclass(frozen=True)
 class OfBlock:
-    """The input of elements that were computed from one block.
+    """The input of a block whose elements were computed from one input block as a whole.
 
     Attributes
     ----------
     key
-        The content key of that block.
+        The content key of the input block.
     places
-        The position of each element's input in that block; None if each input has one output, in
-        order.
+        The position of each element's input in the input block; None if each input has one output,
+        in the same order.
     failed
         Position and failure of each input that failed permanently.
     passing
         The positions of inputs whose failures may not recur.
     part, parts
-        The number of this block among the blocks computed from that block, and their count.
+        The index of this block among all blocks computed from the input block, and the number of
+        these blocks.
     """
 
     key: bytes
@@ -66,11 +67,12 @@ class ShardMarks:
     Attributes
     ----------
     checksum
-        The checksum of the shard to which this belongs.
+        The checksum of the shard.
     blocks
-        Key, place in the shard, part and parts.
+        For each block with an `OfBlock`: key, position of the block in the shard, part and parts.
     elements
-        Place in the shard, the input keys of its elements, and those of its failures.
+        For each block with an `OfElements`: position of the block in the shard, input keys of its
+        elements, and input keys of its failures.
     """
 
     checksum: str

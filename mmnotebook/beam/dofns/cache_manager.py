@@ -50,7 +50,7 @@ class ShardCache(compat.CacheManager):
         The folder of PCollections that are not in `kept`; if missing, it is created, private to its
         user.
     kept
-        The folder of a watched name, for names whose PCollections the caller keeps.
+        The folders of the PCollections that the caller keeps, by watched name.
     run_id
         The id of the run to stop if an element cannot be stored.
     """
@@ -125,7 +125,7 @@ class ShardCache(compat.CacheManager):
         return known.get(compat.coder_key(self, labels), coders.ElementCoder())
 
     def cleanup(self) -> None:
-        """Remove what is not in `kept`; Beam calls this when a pipeline changes, and at exit."""
+        """Remove PCollections not in `kept`; Beam calls this at exit and for a changed pipeline."""
         for part in ("elements", "drafts"):
             shutil.rmtree(self.folder / part, ignore_errors=True)
         # Not emptied: a StreamingCache that replaces this manager still uses it.
@@ -135,7 +135,7 @@ class ShardCache(compat.CacheManager):
         return timed.size(self._path(labels)) if self.exists(*labels) else 0
 
     def _latest_version(self, *labels: str) -> int:
-        """Return the version, -1 before the first; a removed PCollection keeps its version."""
+        """Return the latest version, or -1; a PCollection keeps its version when it is removed."""
         path, stamp = self._path(labels), self._stamp(labels)
         version, last = self._versions.get(path, (-1, None))
         if stamp is not None and stamp != last:
@@ -144,7 +144,7 @@ class ShardCache(compat.CacheManager):
         return version
 
     def _stamp(self, labels: Sequence[str]) -> object:
-        """Return a value that changes with each write of a PCollection; None before the first."""
+        """Return a value that changes when a PCollection is written; None if it is missing."""
         path = self._path(labels)
         shards = timed.files(path)
         if shards:
@@ -227,7 +227,7 @@ class _WriteShards(PlainFn):
         return name
 
     def _cause(self, error: Exception) -> RunError:
-        """Return the error, with the id of the first element that cannot be stored, if any."""
+        """Return the error for the user, which names the first element that cannot be stored."""
         what = "a watched PCollection" if self.name is None else f"node {self.name!r}"
         for name, value in _named(self._writer.buffer):
             try:
@@ -239,7 +239,7 @@ class _WriteShards(PlainFn):
 
 
 class StoreShards(_WriteShards):
-    """Writes a node's blocks into shards on arrival, in a pipeline without InteractiveRunner."""
+    """Writes a node's blocks into shards, in a pipeline without InteractiveRunner."""
 
     def process(
         self,
@@ -257,7 +257,7 @@ class StoreShards(_WriteShards):
 
 
 def _named(elements: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield each element, also the elements in blocks, with its id or position."""
+    """Yield the id (or position) and the value of each element; blocks are split into elements."""
     for place, element in enumerate(elements):
         if isinstance(element, Block):
             yield from zip(element.ids, element.values.rows(), strict=True)
@@ -269,7 +269,7 @@ def _named(elements: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
 class _WriteWhole(beam.PTransform[Any, Any]):
     """Writes shards into a draft that replaces the PCollection when all bundles are finished.
 
-    Shards of a failed attempt at a bundle are in no list, and are ignored.
+    A failed attempt at a bundle does not report its shards, so these shards are removed.
     """
 
     def __init__(self, draft: str, path: str, write: _WriteShards) -> None:
@@ -292,7 +292,7 @@ class _Publish(beam.DoFn):
 
     def process(self, _: Any, written: Sequence[str]) -> None:
         if written and not self.draft.is_dir():
-            return  # An earlier attempt at this bundle has done this.
+            return  # An earlier attempt at this bundle has renamed the draft.
         _make(self.draft)
         for file in self.draft.iterdir():
             if file.name not in written:

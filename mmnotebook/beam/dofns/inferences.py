@@ -20,7 +20,7 @@ def inferences(values: Column) -> Column:
 
 
 def bare(values: Column) -> Column:
-    """Replace predictions, also those in joined records, by their inferences, as models take them.
+    """Replace predictions by their inferences, also in joined records: the input of a model.
 
     This works on whole columns; only dicts with different fields are processed one by one.
     """

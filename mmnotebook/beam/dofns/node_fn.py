@@ -20,8 +20,9 @@ from mmnotebook.elements.elements import Select
 class PlainFn(beam.DoFn):
     """A DoFn without state and timers."""
 
-    # Beam inspects the signatures of all methods dozens of times in a run, and twice as often to
-    # find state and timers. Without this method, that is half of a run's fixed cost.
+    # Beam inspects the signatures of all methods dozens of times in a run, and all names that
+    # `dir` lists when it looks for state and timers. Without this method, these inspections are
+    # half of a run's fixed cost.
 
     def __dir__(self) -> list[str]:
         return []
@@ -45,7 +46,7 @@ def _found(kind: Any, method: str) -> tuple[Sequence[str], Sequence[Any]]:
 
 
 class NodeFn(pickling.Sent, PlainFn, ABC):
-    """Base of a node's steps.
+    """The base class of the DoFns of a node.
 
     A subclass implements `blocks`, which computes the output for one element of its input, usually
     a block. `enters` and `leaves` say whether this step counts the node's input and output. With
@@ -91,7 +92,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
         return self.reuse.blocks(self.track, element, self.blocks)
 
     def weight(self, element: Any) -> int:
-        """Return how many elements, failed ones included, one element of the input holds."""
+        """Return the number of elements in one element of the input, including failed elements."""
         return weight(element) if isinstance(element, Block) else 0
 
     @abstractmethod
@@ -103,7 +104,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
 
 
 def apply(label: str, pcoll: Any, function: NodeFn, *tags: str) -> Any:
-    """Apply the step as a transform with typed blocks as its output, by tag if there are tags."""
+    """Apply a DoFn that returns blocks; return its PCollection, or its outputs by tag."""
     step = beam.ParDo(function)
     if not tags:
         return pcoll | label >> step.with_output_types(Block)

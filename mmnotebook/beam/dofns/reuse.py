@@ -1,4 +1,4 @@
-"""`Reuse`: stored outputs of a step, so that only other outputs are computed."""
+"""`Reuse`: stored outputs of a step, so that only missing outputs are computed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Reuse:
     own
         The node's identity without its inputs.
     answers
-        The stored outputs of earlier runs of such nodes.
+        The stored outputs of nodes with the identity `own`.
     by_element
         Whether outputs are looked up by element; otherwise, by whole block.
     children
@@ -59,7 +59,7 @@ class Reuse:
         return Look(self, block)
 
     def worked(self, seconds: float) -> None:
-        """Add the time that was spent on outputs that were not stored."""
+        """Add the time that was spent to compute outputs that were not stored."""
         self._worked += seconds
 
     def block_key(self, column: Column, is_wanted: bool) -> bytes | None:
@@ -127,7 +127,7 @@ class Look:
         return 0 if self._answer is None else len(self._answer.places)
 
     def blocks(self, track: Tracker, made: list[Block], by_element: bool = False) -> list[Block]:
-        """Return all outputs for the block, marked with their inputs, in the order of the inputs.
+        """Return all outputs for the block with the keys of their inputs, in the inputs' order.
 
         Parameters
         ----------
@@ -136,14 +136,14 @@ class Look:
         made
             The outputs that were computed for `rest`.
         by_element
-            Whether each output was computed from one element alone, also after a lookup by block.
+            Whether each output was computed from one element alone, even after a lookup by block.
         """
         if self._answer is not None:
             made = self._together(track, self._answer, made)
         return self._marked(made, track.passing, by_element or self._reuse.by_element)
 
     def marked(self, track: Tracker, made: list[Block]) -> list[Block]:
-        """Add the input keys to outputs that were each computed from one element."""
+        """Add the keys of the inputs to outputs that were each computed from one element alone."""
         return self._marked(made, track.passing, by_element=True)
 
     def _together(self, track: Tracker, answer: Answer, made: list[Block]) -> list[Block]:
@@ -227,7 +227,7 @@ class _Places:
         return self._by_id()[element_id]
 
     def of(self, made: Block) -> Sequence[int]:
-        """Return the position of each output's input element; a range if these are all elements."""
+        """Return the position of each output's input element; a range if the ids are the same."""
         if made.ids is self._block.ids and not self._children:
             return range(len(made))
         ids = made.ids

@@ -31,7 +31,7 @@ _END = object()
 
 @dataclass
 class CallOutcome:
-    """The places and results of elements that did not fail, and the failures of the others."""
+    """The positions and results of elements that did not fail, and the failures of all others."""
 
     places: list[int] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
@@ -39,12 +39,12 @@ class CallOutcome:
 
 
 class Tracker:
-    """Tracks one step of a node: live for the run's progress, in Beam's metrics for its result.
+    """Counts elements, failures and time of one step, for the run's progress and Beam's metrics.
 
     Parameters
     ----------
     step
-        The name of the step among those of its node.
+        The name of the step, which is unique in its node.
     enters
         Whether the step counts the node's input. Failures count as inputs.
 
@@ -68,7 +68,7 @@ class Tracker:
         self._counts = dict.fromkeys(counted, 0)
 
     def check(self) -> None:
-        """Raise if the run was stopped."""
+        """Raise `Stopped` if the run was stopped."""
         if self.run is not None:
             self.run.check()
 
@@ -85,7 +85,7 @@ class Tracker:
         self.tally.elements_out += count - shown
 
     def fail(self, element_id: str, error: BaseException) -> Failure:
-        """Count a failure, and return it as it is stored."""
+        """Count an error as the failure of an element, and return the failure."""
         failed = failure(self.node, element_id, error)
         self._counts["failed"] += 1
         if may_pass(error):
@@ -111,7 +111,7 @@ class Tracker:
         function: Callable[[Any], Any],
         counts_output: bool = False,
     ) -> CallOutcome:
-        """Call a function with each value; if it raises, only that element fails.
+        """Call a function with each value; an element fails if the function raises for its value.
 
         With `counts_output`, each result is an output of the node and is counted at once, not when
         its block is complete.
@@ -151,7 +151,7 @@ class Tracker:
     def fail_places(
         self, ids: Sequence[str], outcome: CallOutcome, errors: Mapping[int, BaseException]
     ) -> CallOutcome:
-        """Replace the results at these places by failures."""
+        """Replace the results at the positions in `errors` by failures."""
         shown = min(len(errors), self._ahead)
         self._ahead -= shown
         self.tally.elements_out -= shown
@@ -164,7 +164,7 @@ class Tracker:
         )
 
     def stored(self, block: Block, outcome: CallOutcome) -> Block:
-        """Return the elements with their results; those whose result cannot be stored fail."""
+        """Return a block with the results; an element whose result cannot be stored fails."""
         values = pack(outcome.results)
         if errors := not_storable(values):
             outcome = self.fail_places(block.ids, outcome, errors)
@@ -172,13 +172,13 @@ class Tracker:
         return block.take(outcome.places).with_values(values, [*block.failed, *outcome.failed])
 
     def without_earlier_failures(self, block: Block) -> Block:
-        """Return the block without the failures of upstream nodes, which are stored there."""
+        """Return the block without failures of upstream nodes, which those nodes store."""
         if not block.failed:
             return block
         return replace(block, failed=[f for f in block.failed if f.node == self.node])
 
     def picked(self, block: Block, select: Select) -> Block:
-        """Return the block with the selected fields as values; elements without them fail."""
+        """Return the block with the selected fields as values; elements without the fields fail."""
         own = self.without_earlier_failures(block)
         # A field of a prediction is a field of its inference.
         values, pick = pick_column(own.values if select is None else inferences(own.values), select)
@@ -213,7 +213,7 @@ class Tracker:
             self._kept = KeptState(function)
 
     def end_block(self) -> None:
-        """End a block; record whether its function has modified the state that it keeps."""
+        """End a block; record whether the function has modified the state that it keeps."""
         if self.record is not None and self._kept is not None and self._kept.is_changed():
             self.record.varies("it modifies state that it keeps between calls")
             self._kept = None
@@ -240,7 +240,7 @@ def _texts(column: Column) -> Iterator[Iterable[Any]]:
 
 
 def add_counts(run: run_state.RunState | None, namespace: str, counts: Mapping[str, int]) -> None:
-    """Add to Beam's counters, and to those of a run in this process."""
+    """Add counts to Beam's counters, and to the counters of a run in this process."""
     for name, count in counts.items():
         if count:
             Metrics.counter(namespace, name).inc(count)
@@ -249,7 +249,7 @@ def add_counts(run: run_state.RunState | None, namespace: str, counts: Mapping[s
 
 
 def add_values(run: run_state.RunState | None, namespace: str, values: Mapping[str, int]) -> None:
-    """Add to Beam's distributions, and to those of a run in this process."""
+    """Add values to Beam's distributions, and to the distributions of a run in this process."""
     for name, value in values.items():
         Metrics.distribution(namespace, name).update(value)
         if run is not None:
@@ -257,11 +257,11 @@ def add_values(run: run_state.RunState | None, namespace: str, values: Mapping[s
 
 
 def weight(block: Block) -> int:
-    """Return the number of a block's elements, failed ones included."""
+    """Return the number of elements in a block, including failed elements."""
     return len(block) + len(block.failed)
 
 
 def after(block: Block, outcome: CallOutcome) -> Block:
-    """Return the elements that did not fail with their results, and all failures."""
+    """Return a block with the results of the elements that did not fail, and all failures."""
     kept = block.take(outcome.places)
     return kept.with_values(outcome.results, [*block.failed, *outcome.failed])

@@ -21,7 +21,7 @@ _DEPTH = 50
 _HTTP = frozenset({401, 402, 403, 407, 408, 409, 421, 423, 424, 425, 429})
 """Statuses below 500 that depend on the account, the rate or the time, not on the request."""
 _NEVER = frozenset({501, 505})
-"""Statuses from 500 that the same request always returns."""
+"""Statuses from 500 that depend on the request: a new attempt returns the same status."""
 _GRPC = frozenset({1, 2, 4, 7, 8, 10, 13, 14, 15, 16})
 """Transient gRPC status codes. Not transient: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS,
 FAILED_PRECONDITION, OUT_OF_RANGE and UNIMPLEMENTED."""
@@ -78,7 +78,7 @@ def may_pass(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, its causes, the errors that it holds, and those in its group."""
+    """Yield an error, its causes, the errors in its attributes, and the errors in its group."""
     waiting, seen = [error], set[int]()
     while waiting and len(seen) < _DEPTH:
         one = waiting.pop(0)
@@ -110,7 +110,7 @@ def _passes(error: BaseException) -> bool:
 
 
 def _statuses(error: BaseException) -> Iterator[bool]:
-    """Yield, for each HTTP or gRPC status of an error, whether it is transient."""
+    """Yield True or False for each HTTP or gRPC status of an error: whether it is transient."""
     for owner in (error, *_responses(error)):
         for name in _STATUS:
             yield from _status(_attribute(owner, name))
@@ -136,7 +136,7 @@ def _responses(error: BaseException) -> Iterator[Any]:
 
 
 def _codes(error: BaseException) -> Iterator[str]:
-    """Yield the codes of an error that are words."""
+    """Yield the codes of an error that are strings."""
     owners = [error, *_responses(error)]
     owners += [owner.get("Error") for owner in owners if isinstance(owner, Mapping)]
     for owner in owners:
@@ -147,7 +147,7 @@ def _codes(error: BaseException) -> Iterator[str]:
 
 
 def _says_when(error: BaseException) -> bool:
-    """Return whether an error says when to try again."""
+    """Return whether an error contains a time at which to try again."""
     for owner in (error, *_responses(error)):
         if any(_attribute(owner, name) is not None for name in _WAIT):
             return True

@@ -17,7 +17,7 @@ from mmnotebook.graph.graph import Graph, Node
 
 
 class InWindows(beam.ParDo):
-    """A ParDo whose output has another windowing than its input.
+    """A ParDo whose output and input have different windowing.
 
     The function itself yields each element with its windows. `WindowInto` would assign other
     windows where a step has moved the timestamp to the end of the window.
@@ -39,13 +39,13 @@ class _Same(PlainFn):
 
 
 def kept(windowing: Windowing) -> Windowing | None:
-    """Return the windowing of complete, stored elements; None for Beam's default."""
+    """Return the same windows with the default trigger; None for Beam's default windowing."""
     plain = Windowing(windowing.windowfn)
     return None if plain.is_default() else plain
 
 
 def of_nodes(graph: Graph, sources: Mapping[str, Windowing | None]) -> dict[str, Windowing | None]:
-    """Return the windowing of each node's elements, by name, None for Beam's default."""
+    """Return the windowing of each node's elements, by node name; None for Beam's default."""
     found: dict[str, Windowing | None] = {}
     for node in graph.order():
         above = [found[wire.node] for wire in node.inputs]
@@ -57,12 +57,12 @@ def of_nodes(graph: Graph, sources: Mapping[str, Windowing | None]) -> dict[str,
 
 
 def together(node: Node, inputs: Sequence[Any]) -> list[Any]:
-    """Return the inputs of a node with windows in which they can be joined.
+    """Return the inputs of a node with a common windowing that suits the node.
 
     Raises
     ------
     RunError
-        If their windows differ, or the node would wait forever.
+        If the inputs have different windows, or the node would wait forever for its input.
     """
     windowings = [pcoll.windowing for pcoll in inputs]
     first = windowings[0]

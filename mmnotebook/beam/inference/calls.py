@@ -1,4 +1,4 @@
-"""Calls of a model with rows, in its batch size; a failed row does not fail its batch."""
+"""Calls of a model in batches of rows; if a row fails, the other rows of its batch do not fail."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ Places = Sequence[int]
 class Calls:
     """The calls of a model over the rows of some blocks, and the outcome of each row.
 
-    The functions before the model are applied once to each row. Rows of one shape are batched
-    together; the results have the order of the rows.
+    Preprocessing functions are applied once to each row. Only rows that can be stacked are in one
+    batch. The results are in the order of the rows.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Calls:
         self._waiting: list[tuple[Places, Any]] = []
 
     def make(self) -> None:
-        """Call the model for all rows, in its batch size."""
+        """Call the model for all rows, in batches."""
         self._prepare()
         groups = self._groups()
         if not groups:
@@ -73,7 +73,7 @@ class Calls:
         self._sort()
 
     def _prepare(self) -> None:
-        """Apply the functions before the model to each row, once."""
+        """Apply the preprocessing functions to each row."""
         before = list(self.base.get_preprocess_fns())
         self._of = range(len(self.examples))
         self.given = self.examples
@@ -136,7 +136,7 @@ class Calls:
         """Return the size of the next batch, from what is known about the model so far."""
         if not (self.examination.known.remote and self.handler.is_called_per_element):
             return self.handler.rows
-        # The layout of outputs cannot be determined from one row, but from two.
+        # The layout of the outputs can be determined from two rows, but not from one.
         return 2 if self._waiting else 1
 
     def _make(self, batch: Places) -> None:
@@ -171,7 +171,7 @@ class Calls:
             self.keep(batch, made)
 
     def _parts(self, batch: Places) -> Iterator[Places]:
-        """Yield the batches to try in place of one that raised."""
+        """Yield the smaller batches to try after a batch has failed."""
         if self.examination.known.remote:
             yield from ([place] for place in batch)
             return
@@ -199,7 +199,7 @@ class Calls:
         self._make([place])
 
     def take(self, place: int, made: Any, error: BaseException | None, seconds: float) -> None:
-        """Record the outcome of a call with one row that was already made."""
+        """Record the outcome of an earlier call with one row."""
         self.track.count_inputs(1)
         if error is not None:
             self.errors[self._of[place]] = error
@@ -246,7 +246,7 @@ class Calls:
         self.meter.odd(odd)
 
     def _without_errors(self, places: Places, rows: Column) -> tuple[Places, Column]:
-        """Fail elements whose outputs are exceptions, as `asyncio.gather` may return them."""
+        """Fail elements whose outputs are exceptions; `asyncio.gather` may return such outputs."""
         found = rows.values if isinstance(rows, Objects) else ()
         bad = {at: value for at, value in enumerate(found) if isinstance(value, BaseException)}
         if not bad:
@@ -256,7 +256,7 @@ class Calls:
         return [places[at] for at in kept], pack(rows.take(kept).rows())
 
     def _after_each(self, places: Places, rows: Column) -> tuple[Places, Column]:
-        """Apply the functions after the model to the outputs."""
+        """Apply the postprocessing functions to each output."""
         kept, good = [], []
         for place, output in zip(places, rows, strict=True):
             try:
@@ -289,7 +289,7 @@ class Calls:
         self.places = [self.places[place] for place in order]
 
     def so_far(self, given: Sequence[Block]) -> list[Block]:
-        """Return the rows that have outputs, after the calls were stopped."""
+        """Return the predictions that were made before the calls were stopped, as blocks."""
         self.errors = {}
         self._sort()
         return list(self.blocks(given))
@@ -322,9 +322,9 @@ class Calls:
 
 
 def _of_collate(collate: Any, remedy: str | None) -> str | None:
-    """Return the remedy for outputs that are not one per element, first for the `collate` function.
+    """Return the remedy for a model that does not return one output per element.
 
-    The model may have returned one output for each element of the batch that `collate` made.
+    With a `collate` function, the cause may be that its batch does not contain all elements.
     """
     if collate is None:
         return remedy

@@ -1,8 +1,9 @@
-"""Checks of a model's first calls: where it runs, and the layout of its outputs.
+"""Checks of a model's first calls: whether the model is remote, and how its outputs are laid out.
 
-The first call of a model in a process has one element and is watched. A model that is found to be
-remote is only called for predictions. For all others, calls that are not counted show which output
-belongs to which element, and whether an output depends on the other elements of its batch.
+The first call of a model in a process has one element. A model whose first call connects to a
+network is remote, unless it was registered with `remote=False`. Remote models are called only for
+predictions. Other models are also called for checks, which are not counted: the checks show which
+output belongs to which element, and whether an output depends on the other elements of the batch.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Examination:
         self._cost = run_state.ModelCost() if run is None else run.costs[calls.handler.node]
 
     def begin(self, group: Sequence[int]) -> int:
-        """Make the first calls, if none were made; return how many rows then have outputs."""
+        """Make the model's first calls, if necessary; return the number of rows with an outcome."""
         known, box, done = self.known, self.calls.box, 0
         if known.started and (known.probed or known.remote):
             return 0
@@ -68,7 +69,7 @@ class Examination:
         self.say()
 
     def check(self, batch: Sequence[int], rows: Column) -> None:
-        """Compare outputs of some elements in a batch of the run with their outputs alone."""
+        """Compare outputs in a batch of the run with earlier outputs for single elements."""
         for place in [place for place in self._alone if place in batch]:
             at = batch.index(place)
             alone, beside = self._alone.pop(place), rows.part(at, at + 1).rows()
@@ -83,7 +84,7 @@ class Examination:
             self.known.seen_in = run.run_id
 
     def say(self) -> None:
-        """Warn, once in a run, about differences between the model's outputs, with a remedy."""
+        """Warn, once in a run, about outputs that differ or are left out of the predictions."""
         calls, known = self.calls, self.known
         run, handler = calls.track.run, calls.handler
         if run is None or handler.said:
@@ -100,12 +101,12 @@ class Examination:
         run.warn(handler.node, self.spec.name, ModelWarning, text)
 
     def rows(self, batch: Sequence[int], made: Any) -> Column | None:
-        """Return the outputs of a batch by element; None if this needs outputs of more batches.
+        """Return the output of each element of a batch; None if their layout is not known yet.
 
         Raises
         ------
         WrongOutputsError
-            If they are not one per element.
+            If the outputs are not one per element.
         """
         if not self.spec.batched:
             return outputs.whole(made)
@@ -130,7 +131,7 @@ class Examination:
         Raises
         ------
         WrongOutputsError
-            If these batches do not determine it.
+            If these batches do not determine the layout.
         """
         self.known.settle(made, count, self.spec.output_batch_axis)
 
@@ -164,7 +165,7 @@ class Examination:
         self.settle(made, len(batch))
 
     def _first(self, place: int) -> int:
-        """Observe a call with one element; return 1 if its output is a prediction, else 0."""
+        """Observe a call with one element; return 1 if its outcome is recorded, else 0."""
         calls, known = self.calls, self.known
         if calls.base.is_remote:
             known.started = known.remote = True
@@ -179,7 +180,7 @@ class Examination:
                 raise
             except BaseException as raised:  # noqa: BLE001 - whatever the user's model raises
                 error = raised
-        # The first call may be slower than later ones; it is the estimate for a comparison.
+        # The time of the first call is the estimate for a comparison; later calls may be faster.
         seconds = known.needed = time.perf_counter() - started
         self._cost.probing += seconds
         known.started = True
@@ -194,7 +195,7 @@ class Examination:
         return 0
 
     def _compare(self, group: Sequence[int]) -> None:
-        """Compare the model's outputs with each other once, if there is time."""
+        """Compare outputs of repeated calls with the same elements, if there is time."""
         known = self.known
         limit = probes.allowance(self._cost.working) - self._cost.probing
         if known.probed or known.tries >= _TRIES or known.needed > limit or not group:

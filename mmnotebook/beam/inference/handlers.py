@@ -25,13 +25,13 @@ def base_handler(spec: ModelSpec) -> Any:
 class SpecHandler(Delegate):
     """A framework's handler with the options that `register` has for every framework.
 
-    These are the functions before the model, the arguments and the timeout of each call,
+    These options are the preprocessing function, the arguments and the timeout of each call, the
     environment variables, and the number of model copies.
 
     Attributes
     ----------
     identity
-        The model's content identity, the key of the findings about its calls.
+        The identity of the model's content, under which properties of the model are remembered.
     """
 
     def __init__(self, spec: ModelSpec, base: Any) -> None:
@@ -59,12 +59,12 @@ class SpecHandler(Delegate):
         return pickling.owning(load)
 
     def raw(self, batch: Any, model: Any, inference_args: dict[str, Any] | None = None) -> Any:
-        """Return the model's output for a batch, in any form.
+        """Return the model's output for a batch, as the model returns it.
 
         Raises
         ------
         CallTimeoutError
-            If it takes longer than `timeout`.
+            If the call takes longer than `timeout`.
         """
         arguments = self._arguments(inference_args)
 
@@ -119,7 +119,7 @@ class SpecHandler(Delegate):
 
 
 class Served:
-    """A loaded model that processes share: each sends it whole batches.
+    """A loaded model that several processes share; each process sends whole batches to it.
 
     Beam passes a proxy to the other processes. The proxy has only the methods of the object, and
     most models need other attributes too.
@@ -139,7 +139,7 @@ def inference(result: Any) -> Any:
 
 
 def _results(base: Any, batch: Any, model: Any, arguments: dict[str, Any] | None) -> Any:
-    """Return the raw output of an mmnotebook handler, one output per element of other handlers."""
+    """Return the raw output of an mmnotebook handler; of other handlers, one output per element."""
     results = base.run_inference(batch, model, arguments)
     if getattr(base, "takes_columns", False) or isinstance(results, outputs.Each):
         return results

@@ -29,7 +29,7 @@ from mmnotebook.model.registered import newest_file
 from mmnotebook.state import places, run_state
 
 BATCHES = 16
-"""The number of batches that the rows of small blocks must fill before they are processed."""
+"""The number of batches for which rows of small blocks are collected before they are processed."""
 DEFAULT_BATCH = 64
 
 
@@ -47,7 +47,8 @@ class Loaded:
 class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     """Calls a model with the rows of blocks, and returns a block of predictions for each.
 
-    A batch that raises is tried again in halves, so that only the bad elements fail.
+    If the model raises for a batch, it is called again with smaller batches, so that only the bad
+    elements fail.
 
     Parameters
     ----------
@@ -94,8 +95,8 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
 
     def load_model(self) -> Any:
         if self.share_model_across_processes():
-            # Beam passes a shared model to the handler as a proxy, which has only its methods: a
-            # box around it could not be opened.
+            # Beam passes a shared model to the handler as a proxy, which has only the methods of
+            # the object. So a wrapper would not give access to the model.
             with self.loading():
                 return self.meter.load(self.base.load_model)
         # Beam keeps the last wrapper, which must not keep the model in memory.
@@ -125,7 +126,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         return known.keeps_state and self.spec.reset is None
 
     def load_again(self, box: Lease | Loaded) -> None:
-        """Reload a model whose state has changed; the new one stays loaded only during the run."""
+        """Load a model again after its state changed; keep the new model only during the run."""
         if self.key is not None:
             loaded_models.forget(self.key)
         with self.loading():
@@ -156,7 +157,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         model: Any,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[Block]:
-        if not batch:  # Beam's batching yields one if the first block is big
+        if not batch:  # Beam yields an empty batch if the first block is big
             return []
         track = Tracker(self.node, self.run_id)
         made = self.predictions(track, batch, model, inference_args)
@@ -168,12 +169,12 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     def predictions(
         self, track: Tracker, batch: Sequence[Block], model: Any, inference_args: Any = None
     ) -> list[Block]:
-        """Return a block of predictions for each block; `model` may be in its wrapper or not."""
+        """Return a block of predictions for each block; `model` may be a lease or a wrapper."""
         box = model if isinstance(model, (Loaded, Lease)) else Loaded(model)
         given = [self._given(track, block) for block in batch]
         if self.reuse is None:
             return self._called(track, given, box, inference_args)
-        if not self.keeps_keys:  # known predictions have no key, branch or model of a cascade
+        if not self.keeps_keys:  # stored predictions have no key, branch or model of a cascade
             given = [block.with_choices() for block in given]
         looks = [self.reuse.look(block) for block in given]
         seconds = track.seconds
@@ -196,7 +197,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         inference_args: Any,
         looks: Sequence[Look] = (),
     ) -> list[Block]:
-        """Return a block of predictions for each block, all of them by calling the model."""
+        """Call the model for all elements of the blocks; return a block of predictions for each."""
         examples = concat([block.values for block in given])
         with places.within(track.run, self.node, self.spec.name):
             calls = Calls(self, track, examples, box, inference_args)
@@ -229,7 +230,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         return given if self.spec.input is None else track.picked(given, self.spec.input)
 
     def update_model_path(self, model_path: str | None = None) -> None:
-        """Load the model of a newer file that Beam has found; by default, the model of the spec."""
+        """Use the model in a newer file that Beam has found; without a path, the spec's model."""
         if (model_path or None) == self._newer:
             return
         self._newer = model_path or None
@@ -277,7 +278,7 @@ def infer(node: Node, pcoll: Any, handler: Any, watch_every: float | None = None
 
 
 def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | None]:
-    """Return the batch size, and the handler's size function; None if it counts elements."""
+    """Return the batch size, and the handler's size function, or None if elements are counted."""
     if base.is_remote and is_called_per_element(spec, base):
         return 1, None
     if spec.batch_size is not None:
@@ -292,7 +293,7 @@ def batching(spec: ModelSpec, base: Any) -> tuple[int, Callable[[Any], int] | No
 def is_called_per_element(spec: ModelSpec, base: Any) -> bool:
     """Return whether a remote model receives one element per call.
 
-    If one element of a batch failed, the whole batch would be sent, and paid for, again.
+    In a larger batch, one failed element would cause all elements to be sent, and paid for, again.
     """
     own = dict(base.batch_elements_kwargs()) if spec.batch_size is None else {}
     return spec.default_batch and not (own.get("max_batch_size") or own.get("max_batch_weight"))

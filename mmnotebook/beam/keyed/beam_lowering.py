@@ -64,7 +64,7 @@ class _Served:
 
 
 class Serving:
-    """A model's handler for which Beam's server loads and calls the model."""
+    """Wraps a model's handler, so that Beam's server loads and calls the model."""
 
     def __init__(self, base: Any) -> None:
         self.base = base
@@ -118,7 +118,7 @@ class _Mapped(ModelHandler[Any, Any, Any]):
 
 
 def _apart(values: Column) -> Sequence[Any]:
-    """Return each value; records and selected fields as columns of one row, which keep dtypes."""
+    """Return the values; a record with dtypes, and selected fields, as a column with one row."""
     if isinstance(values, (Cells, Selected)) or (isinstance(values, Records) and values.dtypes):
         return [values.part(place, place + 1) for place in range(len(values))]
     return values.rows()
@@ -133,7 +133,7 @@ def _together(batch: Sequence[tuple[Key, Any]]) -> Block:
 
 
 class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
-    """Beam's handler, with the properties of its models that Beam ignores."""
+    """Beam's keyed handler; it also applies settings of its models that Beam's class ignores."""
 
     def __init__(
         self,
@@ -167,7 +167,7 @@ class _Keyed(KeyedModelHandler[Any, Any, Any, Any]):
 
 
 class _Models:
-    """The models that Beam would keep until the process ends."""
+    """Releases the models that Beam would otherwise keep until the process ends."""
 
     def __init__(self, manager: Any) -> None:
         self._manager = manager
@@ -215,7 +215,7 @@ def infer(
     run_id: str,
     decision: Decision,
 ) -> Any:
-    """Predict for blocks whose elements have a key each."""
+    """Apply the models to blocks in which each element has a key."""
     if run_id:
         keep_password_secret()
     routes = Routes.of(node)

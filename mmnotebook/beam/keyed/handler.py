@@ -19,7 +19,7 @@ from mmnotebook.state import run_state
 
 
 class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
-    """Calls the model of each row's key.
+    """Calls the model to which the key of each row is mapped.
 
     The rows of a window are processed together: each model is called once for all of its rows, in
     its own batch size, in the order of the models' first rows.
@@ -35,7 +35,7 @@ class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
     rows
         The number of rows in a window.
     limit
-        The maximum number of loaded models, None for no limit.
+        The maximum number of loaded models; None for no limit.
     run_id
         The id of the run.
     """
@@ -108,7 +108,7 @@ class KeyedBlockHandler(ModelHandler[Block, Block, ModelSet]):
 
 
 class _Size:
-    """Returns how many rows of a window a block counts as."""
+    """Returns the size of a block in rows of a window; big elements count as several rows."""
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
@@ -118,7 +118,7 @@ class _Size:
 
 
 def together(members: Mapping[str, BlockHandler]) -> dict[str, Any]:
-    """Return the resource hints of all models; they were checked to be equal."""
+    """Return the merged resource hints of all models, which have no conflicts."""
     return {key: v for m in members.values() for key, v in m.get_resource_hints().items()}
 
 

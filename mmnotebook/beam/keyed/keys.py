@@ -67,10 +67,10 @@ class NoPairError(TypeError):
 
 
 class ElementKeys:
-    """Returns an element's key: the text of a field, or of a function's result for its value.
+    """Returns the key of an element: a field, or a function's result for the value, as text.
 
-    Without either, the elements are (key, value) pairs, as Beam's own keyed models take them: the
-    model gets only the value.
+    Without a field or function, the elements must be (key, value) pairs, as for Beam's own keyed
+    models. The model then receives only the value.
     """
 
     def __init__(self, node: Node, function: Callable[[Any], Any] | None) -> None:
@@ -93,7 +93,7 @@ class ElementKeys:
         return value[0]
 
     def given(self, values: Column) -> Column:
-        """Return the models' inputs, for values that all have a key."""
+        """Return the inputs of the models: the values, or the second item of (key, value) pairs."""
         if not self.pairs:
             return values
         if isinstance(values, Tuples):
@@ -107,7 +107,7 @@ def is_pair(value: Any) -> bool:
 
 
 class KeyFn(NodeFn):
-    """Adds the key to each element; no block extends over the end of a window of elements.
+    """Adds the key to each element; splits blocks at the end of each window of elements.
 
     Parameters
     ----------
@@ -181,13 +181,13 @@ class KeyFn(NodeFn):
 
 
 def row_size(block: Block, rows: int) -> int:
-    """Return how many of the `rows` processed together one row counts as; more if it is big."""
+    """Return the number of rows of a window that one row counts as: 1, or more for big rows."""
     each = block.nbytes / max(1, len(block))
     return min(rows, max(1, -int(-each * rows // WINDOW_BYTES)))
 
 
 def by_model(block: Block, routes: Routes) -> dict[str, list[int]]:
-    """Return the positions of each model's elements; models in the order of their first element."""
+    """Return the positions of each model's elements; the models are sorted by first element."""
     places: dict[str, list[int]] = {}
     for place, key in enumerate(block.model_keys or ()):
         places.setdefault(routes.model(str(key)), []).append(place)

@@ -150,7 +150,7 @@ def _batch_sizes_differ(node: Node, batches: Mapping[str, int]) -> ModelError:
 
 
 def check(node: Node, specs: Mapping[str, ModelSpec], bases: Mapping[str, Any]) -> None:
-    """Raise if the models need different settings of the workers that they share."""
+    """Raise ModelError if the models need different settings of the workers that they share."""
     hints = {name: base.get_resource_hints() for name, base in bases.items()}
     variables = {
         name: {**environment_variables(spec.target), **spec.env_vars}
@@ -185,8 +185,8 @@ def known(
 ) -> Known | None:
     """Return the keys of the source's first elements, if its elements are in the notebook.
 
-    None if the node has several inputs, its source reads files, or its key comes from a function or
-    a pair that earlier steps compute.
+    Return None if the node has several inputs, if its source reads files, or if the key depends on
+    the output of an earlier step.
     """
     if len(node.inputs) != 1:
         return None

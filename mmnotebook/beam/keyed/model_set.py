@@ -14,7 +14,7 @@ from mmnotebook.model.loaded.models import Lease, loaded_models
 
 
 class _Shared:
-    """A model that the processes of a worker share, in Beam's way."""
+    """A model that the processes of a worker share by Beam's `MultiProcessShared`."""
 
     def __init__(self, member: BlockHandler, tag: str) -> None:
         self._handle = shared_model(lambda: member.meter.load(member.base.load_model), tag)
@@ -32,10 +32,11 @@ class ModelSet:
     members
         The handler of each model by its name.
     limit
-        Maximum number of loaded models; None for no limit but the memory budget. With a limit, an
-        evicted model is freed at once, and no model stays loaded.
+        Maximum number of loaded models; None if only the memory budget limits it. With a limit, an
+        evicted model is freed at once, and no model stays loaded after the run.
     owner
-        An id that all copies of one node's set share, and no other set; letters and digits.
+        An id of letters and digits. All copies of one node's set have the same id; other sets have
+        other ids.
     """
 
     def __init__(self, members: Mapping[str, BlockHandler], limit: int | None, owner: str) -> None:
@@ -89,7 +90,7 @@ class ModelSet:
             loaded_models.forget(f"{self.owner} {name}")
 
     def _bytes(self) -> int:
-        """Bytes of the host's memory."""
+        """Return the bytes of host memory that the leased models use."""
         weights = [lease.weight for lease in self._held.values() if isinstance(lease, Lease)]
         return sum((w.parameter_bytes or 0) - (w.device_bytes or 0) for w in weights)
 

@@ -97,7 +97,7 @@ class SmallHandler(BlockHandler):
         return given
 
     def _divided(self, track: _First, flowing: Block, made: Block) -> Iterator[Block]:
-        """Yield the confident predictions, with all failures, and the values of the others."""
+        """Yield a block of confident predictions and all failures, and a block of other values."""
         outputs = inferences(made.values)
         errors: dict[int, BaseException] = {}
         with places.within(track.run, self.node, self.spec.name):
@@ -120,7 +120,7 @@ class SmallHandler(BlockHandler):
             yield flowing.take(made.take(unsure).rows or ()).with_choices()
 
     def _confidences(self, outputs: Column, errors: dict[int, BaseException]) -> Array:
-        """Return the confidence in each output; NaN, and an error in `errors`, if it has none."""
+        """Return each output's confidence; if it is missing, NaN, and add an error to `errors`."""
         if self.score is None:
             found = confidence.of_column(outputs)
             for place in _places(np.isnan(found)):
@@ -160,7 +160,7 @@ def _places(chosen: Array) -> list[int]:
 
 
 def _with(predictions: Column, outputs: Column) -> Column:
-    """Return the predictions with other inferences."""
+    """Return the predictions with `outputs` as their inferences."""
     if not isinstance(predictions, Tuples):
         return predictions
     example, _, model = predictions.columns
@@ -168,7 +168,7 @@ def _with(predictions: Column, outputs: Column) -> Column:
 
 
 class BigHandler(BlockHandler):
-    """Calls the big model for the other values; predictions of the small model pass through."""
+    """Calls the big model for values without a confident prediction; passes predictions through."""
 
     def run_inference(
         self, batch: Sequence[Block], model: Any, inference_args: dict[str, Any] | None = None

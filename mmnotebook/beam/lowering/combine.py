@@ -23,9 +23,10 @@ Array = np.ndarray[Any, Any]
 
 
 def vote(outputs: Mapping[str, Any]) -> Any:
-    """Return the label that most models returned; in a tie, the first of these labels.
+    """Return the label that most models returned; in a tie, the label that comes first.
 
-    Of {"label", "score"}, and of a list of those, the label with the highest score counts.
+    If an output is a dict {"label", "score"} or a list of such dicts, the label with the highest
+    score is used.
 
     Raises
     ------
@@ -48,12 +49,12 @@ def vote(outputs: Mapping[str, Any]) -> Any:
 
 
 def mean(outputs: Mapping[str, Any]) -> Any:
-    """Return the mean of the models' outputs, element by element; all have one shape.
+    """Return the elementwise mean of the models' outputs, which must have the same shape.
 
     Raises
     ------
     TypeError, ValueError
-        If a model returned no numbers, or some returned outputs of another shape.
+        If a model did not return numbers, or the outputs have different shapes.
     """
     given = _given(outputs)
     arrays = {name: np.asarray(value) for name, value in given.items()}
@@ -65,12 +66,12 @@ def mean(outputs: Mapping[str, Any]) -> Any:
 
 
 def stack(outputs: Mapping[str, Any]) -> Any:
-    """Stack the models' outputs in one array, models first, in the order of the list.
+    """Stack the models' outputs in one array; the first axis has one index per model.
 
     Raises
     ------
     TypeError, ValueError
-        If some returned strings and others numbers, or outputs of another shape.
+        If some outputs are strings and others numbers, or the outputs have different shapes.
     """
     given = _given(outputs)
     arrays = {name: array_of(value) for name, value in given.items()}
@@ -144,16 +145,17 @@ class Combine:
     Attributes
     ----------
     one
-        Combines the outputs of one element, a dict.
+        Combines the outputs for one element, which are in a dict.
     whole
-        Combines the arrays of all elements' outputs, one array per model; None if it cannot.
+        Combines the outputs for all elements, one array per model; returns None if this is
+        impossible.
     """
 
     one: Callable[[Mapping[str, Any]], Any]
     whole: Callable[[Sequence[Array]], Column | None]
 
     def column(self, values: Column) -> Column | None:
-        """Combine all elements at once, with the same results as one by one; None if impossible."""
+        """Combine all elements at once, with the same results as `one`; None if impossible."""
         if not isinstance(values, Records) or not len(values):
             return None
         arrays = [numbers(inferences(column)) for column in values.columns.values()]
@@ -162,7 +164,7 @@ class Combine:
 
 
 def numbers(values: Column) -> Array | None:
-    """Return a column's values as an array of Python's number types; None if they are no numbers.
+    """Return a column's numbers as an array of Python's number types; None for other columns.
 
     The result equals `np.asarray` of each `plain` value.
     """
@@ -179,7 +181,7 @@ def numbers(values: Column) -> Array | None:
 
 
 class Combining(CallFn):
-    """Combines several outputs for an element; for all elements at once if they are numbers."""
+    """Combines several outputs for an element; all elements at once if the outputs are numbers."""
 
     def __init__(self, node: str, run_id: str, how: Combine) -> None:
         super().__init__(node, run_id, None, how.one)
@@ -195,7 +197,7 @@ class Combining(CallFn):
 
 
 def combining(how: Combine) -> Lowering:
-    """Return the lowering of a step that combines the outputs for an element in this way."""
+    """Return the lowering of a step that combines the outputs for an element with `how`."""
     return Lowering(dofn=lambda step: Combining(step.node.name, step.run_id, how))
 
 

@@ -21,10 +21,10 @@ SUM = 1e-3
 def of_column(outputs: Column) -> Array:
     """Return the confidence in each of a model's raw outputs, from 0 to 1; NaN where there is none.
 
-    It is the greatest of the scores if they are not negative and add up to 1, otherwise the
-    greatest of their softmax; for a single number p from 0 to 1, it is max(p, 1 - p); for {"label",
-    "score"}, and a list of those, the highest score from 0 to 1. Integers and labels alone have no
-    confidence.
+    If the scores are not negative and add up to 1, the confidence is the highest score; otherwise
+    it is the highest softmax of the scores. For a single number p from 0 to 1, the confidence is
+    max(p, 1 - p). For a dict {"label", "score"}, or a list of such dicts, it is the highest score,
+    if this is from 0 to 1. Integers, and labels without a score, have no confidence.
     """
     whole = numbers(outputs)
     if whole is not None:
@@ -79,7 +79,7 @@ def scored(score: Callable[[Any], Any], output: Any) -> float:
     Raises
     ------
     ValueError
-        If it is not a number from 0 to 1.
+        If the function does not return a number from 0 to 1.
     """
     found = plain(score(own(output)))
     if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= 1:

@@ -27,7 +27,7 @@ BUCKET = 8192
 
 
 class _Select(NodeFn):
-    """Selects the fields of an edge of a union."""
+    """Selects the fields of one input of a union."""
 
     enters = leaves = False
     step = "select"
@@ -37,7 +37,7 @@ class _Select(NodeFn):
 
 
 class _Member(NodeFn):
-    """Splits one input of a join into buckets of ids, with the index of the input."""
+    """Splits one input of a join into buckets by id, and adds the index of the input."""
 
     enters = leaves = False
     step = "member"

@@ -17,12 +17,12 @@ Who = str | tuple[str, str]
 
 @dataclass(frozen=True)
 class JoinMember:
-    """The outputs of one of the nodes.
+    """The outputs of one of the joined nodes.
 
     Attributes
     ----------
     block
-        All of its outputs, in one block.
+        All outputs of the node, in one block.
     who
         The elements. A child and a row of a source are different elements, even with equal ids.
     at
@@ -54,9 +54,9 @@ class Set:
     Attributes
     ----------
     members
-        The indices of these nodes among all nodes.
+        The indices of these nodes among the joined nodes.
     ids
-        The ids, in the order of the first of these nodes.
+        The elements, in the order in which the first of these nodes has them.
     """
 
     members: tuple[int, ...]
@@ -76,7 +76,7 @@ def _who(block: Block) -> Sequence[Who]:
 
 
 def sets(members: Sequence[JoinMember], without: Container[Who]) -> list[Set]:
-    """Group the elements by the nodes that have outputs for them; elements of all nodes first.
+    """Group the elements by the nodes with outputs for them; the group of all nodes is first.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _ordered(member: JoinMember, who: Sequence[Who]) -> Block:
 
 
 def _fields(blocks: Sequence[Block]) -> list[tuple[tuple[str, Any], ...]] | None:
-    """Return the carried fields of each element, from all of its outputs."""
+    """Return the source fields that each element keeps, merged from all of its outputs."""
     known = [block.fields for block in blocks if block.fields is not None]
     if not known:
         return None

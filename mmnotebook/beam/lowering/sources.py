@@ -31,7 +31,7 @@ from mmnotebook.store.shards import ShardInfo
 
 Fields = tuple[tuple[str, Any], ...]
 Files = tuple[tuple[str, ShardInfo], ...]
-"""Stored files of blocks: the folder and the properties of each."""
+"""Stored files of blocks: the folder and the description of each file."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Stored:
     files
         The files of the node.
     sources
-        The files of its sources, for fields that a later step looks up; () for a source, whose
-        values contain them.
+        The files of the node's sources, if a later step looks up fields in them; () for a source,
+        whose values contain the fields.
     """
 
     files: Files
@@ -88,7 +88,7 @@ class _Read(NodeFn):
         return replace(kept, ids=named.results, failed=[*block.failed, *named.failed])
 
     def _apart(self, ids: Sequence[str], values: Partial) -> Block:
-        """Return the elements that could be read, and the failures of the others."""
+        """Return a block of the elements that could be read, with the failures of the others."""
         self.track.count_inputs(len(values.errors))
         failed = [self.track.fail(ids[place], error) for place, error in values.errors.items()]
         return Block([ids[place] for place in values.places()], values.good, failed=failed)
@@ -169,7 +169,7 @@ def stored(
     carried: tuple[str, ...],
     windowing: Windowing | None = None,
 ) -> Arms:
-    """Read the stored blocks of a node, all and by branch, in the windows stored."""
+    """Read the stored blocks of a node, all together and by branch, in their stored windows."""
     tags = list(map(tag, branches))
     files = _each(f"{label}: files", pipeline, what.files, bool(run_id))
     function = _Stored(label, run_id, what, branches, carried)
@@ -193,7 +193,7 @@ class _Items(PlainFn):
 
 
 def _each(label: str, pipeline: Any, items: Sequence[Any], here: bool) -> Any:
-    """Create a PCollection of a few items, spread over workers if the run has any elsewhere."""
+    """Create a PCollection of a few items; spread them over workers, unless the run is `here`."""
     if not here:
         return pipeline | label >> beam.Create(items, reshuffle=len(items) > 1)
     start = pipeline | f"{label}, start" >> beam.Impulse()
@@ -201,7 +201,7 @@ def _each(label: str, pipeline: Any, items: Sequence[Any], here: bool) -> Any:
 
 
 def carry(values: Column, names: tuple[str, ...]) -> list[Fields] | None:
-    """Return the fields of each record that later steps look up; None if there are none."""
+    """Return the fields `names` of each record, which later steps look up; None without `names`."""
     if not names:
         return None
     return [

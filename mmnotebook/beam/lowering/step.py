@@ -37,17 +37,17 @@ class BoundStep:
     select
         The fields that the step selects from each value; None for the whole value.
     run_id
-        The run that counts its elements; "" outside a run.
+        The id of the run that counts the elements; "" outside a run.
     keys
         The key under which a loaded model is kept, by model name.
     reuse
-        The stored outputs.
+        The stored outputs that the step may reuse.
     decision
         The return value of the lowering's `decide`.
     above
         The upstream nodes, for a step that ends a graph.
     watch_every
-        Seconds between two checks for newer model files in a stream.
+        Seconds between checks for newer model files in a stream.
     """
 
     node: Node
@@ -76,17 +76,20 @@ class BoundStep:
 
 @dataclass(frozen=True)
 class Lowering:
-    """How a step of one kind becomes Beam transforms; one of the first three attributes is set.
+    """How a step of one kind becomes Beam transforms.
+
+    One of the attributes `each`, `dofn` and `transforms` is set.
 
     Attributes
     ----------
     each
-        Returns the function that the step calls with each value; its results are the outputs.
+        Returns the function that the step calls with each value; the function's results are the
+        outputs.
     dofn
         Returns the DoFn of a step that processes each block alone. The elements of such a step can
         be computed outside a pipeline too.
     transforms
-        Applies the transforms of any other step to a PCollection of blocks.
+        Applies the transforms of the step to a PCollection of blocks, for any other step.
     entered
         Returns the names of the steps through which elements pass, given the node and the
         decision; a node is finished when each of these steps has processed all its elements.
@@ -97,7 +100,8 @@ class Lowering:
         Yields the problems of a step, from the graph, the node, the known elements and the names of
         the sources that are files.
     explain
-        Returns how the step runs and why; if None, the description of the step kind is used.
+        Returns a text that says how the step runs and why. If None, the description of the step
+        kind is used.
     """
 
     each: Callable[[BoundStep], Callable[[Any], Any]] | None = None

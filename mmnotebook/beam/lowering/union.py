@@ -12,7 +12,7 @@ from mmnotebook.graph.graph import Graph, Node
 
 
 def check(graph: Graph, objects: Mapping[str, Sequence[Block]]) -> None:
-    """Check that united sources with fields do not give one id to different elements.
+    """Check that different elements of united sources have different ids, if they have fields.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def check(graph: Graph, objects: Mapping[str, Sequence[Block]]) -> None:
     Raises
     ------
     RunError
-        If two sources share an id; the message has the sources and the first shared id.
+        If two sources have an element with the same id. The message names the sources and the id.
     """
     for node in graph:
         for one, other in _united(graph, node):

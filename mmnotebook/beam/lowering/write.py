@@ -19,7 +19,7 @@ from mmnotebook.state import run_state
 
 
 class _Rows(NodeFn):
-    """Puts all blocks under one key."""
+    """Yields each block with the same key, so that they are written together."""
 
     leaves = False
     step = "rows"
@@ -31,7 +31,7 @@ class _Rows(NodeFn):
 
 
 class _Write(NodeFn):
-    """Writes all elements into one file; if this fails, no file is written.
+    """Writes all elements into one file; if an error occurs, no file is written.
 
     Parameters
     ----------

@@ -83,7 +83,7 @@ class Recording:
         return replace(self, blocks=blocks, times=self.times[: len(blocks)])
 
     def named(self, field: str | None) -> Recording:
-        """Use a field as ids; elements without the field, and duplicates, fail."""
+        """Return the recording with a field as ids; elements without a unique id fail."""
         if field is None:
             return self
         name = windowed_blocks.name_in(field, self.windowing.windowfn)
@@ -131,7 +131,7 @@ class Recording:
 
 
 def _known(window: Any) -> Any:
-    """Return a window as plain data, if it is one of Beam's own."""
+    """Return a global or interval window as plain data, and any other window unchanged."""
     if type(window) not in (GlobalWindow, IntervalWindow):
         return window
     return type(window).__name__, window.start.micros, window.end.micros

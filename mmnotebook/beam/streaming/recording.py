@@ -76,7 +76,7 @@ class _Job:
             with quiet_beam.quiet():
                 self.result = pipeline.run()
                 self.result.wait_until_finish()
-        except Exception as error:  # noqa: BLE001 - raised again where the recording is waited for
+        except Exception as error:  # noqa: BLE001 - `record` raises it again
             if not self.stopped:
                 self.error = error
         finally:
@@ -123,8 +123,8 @@ def recall(
 ) -> tuple[Recording, str]:
     """Return this process's recording of a transform, or a new one, and a note about it.
 
-    A recording is kept as long as the transform exists. A recording of another process is found
-    only through the elements: nothing shows that they are from the same stream.
+    A recording is kept as long as the transform exists. Recordings of other processes are not
+    looked up, because nothing shows that they are of the same stream.
     """
     found = None if fresh else recorded.find(transform, limit)
     how = "recorded earlier in this kernel" if found is not None else "recorded now"

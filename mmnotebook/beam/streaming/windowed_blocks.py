@@ -74,12 +74,12 @@ class _Patterns(PipelineVisitor):
 
 
 def files(name: str, transform: Any) -> list[str]:
-    """Return the files, or globs, that a transform declares as its input, as most of Beam's do.
+    """Return the files or glob patterns in the display data of a transform that reads files.
 
     Raises
     ------
     RunError
-        If it has no elements.
+        If the transform needs an input, or cannot be used.
     """
     pipeline = beam.Pipeline(FnApiRunner())
     begin(name, pipeline, transform)
@@ -89,7 +89,7 @@ def files(name: str, transform: Any) -> list[str]:
 
 
 def _unused(transform: Any) -> Any:
-    """Return a copy that belongs to no pipeline; many transforms can be applied only once."""
+    """Return a copy without a pipeline, because many transforms can be applied only once."""
     parts = (transform, *chained(transform))
     nowhere = {id(pipeline): None for part in parts if (pipeline := part.pipeline) is not None}
     try:
@@ -120,8 +120,8 @@ def plain(value: Any) -> Any:
 def name_in(field: str, windowfn: WindowFn) -> Callable[[Any, Any], str]:
     """Return a function that returns an element's id from a field of its value and its window.
 
-    Where an element can be in several windows, it is a different element in each: the end of the
-    window in microseconds is part of the id.
+    If an element can be in several windows, it is a different element in each window. So its id
+    also contains the end of the window in microseconds.
     """
     if isinstance(windowfn, _ONE_WINDOW):
         return lambda value, window: routing.token(pick(value, field))
@@ -131,7 +131,7 @@ def name_in(field: str, windowfn: WindowFn) -> Callable[[Any, Any], str]:
 def named(
     track: Tracker, ids: Sequence[str], block: Block, name: Callable[[Any], str] | None
 ) -> Block:
-    """Return the block with ids from its elements; those without fail under their id in `ids`."""
+    """Return the block with the ids that `name` returns. If `name` raises, the element fails."""
     if name is None:
         return block
     outcome = track.each(ids, block.values, name)
@@ -192,7 +192,8 @@ def read(
 ) -> dict[str | None, Any]:
     """Return a transform's elements as blocks, each in its window and at its timestamp.
 
-    An element's id is the field `id_field`, or else 32 random hex digits.
+    An element's id is the value of the field `id_field`. If this is None, the id is 32 random hex
+    digits.
     """
     pcoll = begin(label, pipeline, transform)
     name = None if id_field is None else name_in(id_field, pcoll.windowing.windowfn)
