@@ -140,7 +140,7 @@ def _pick(value: Any, select: Select) -> Any:
         _field(value, name)
     left = SelectedFields({name: value[name] for name in kept(select, _names(value) or ())})
     if not left:
-        raise MissingField(f"no field remains without {', '.join(map(repr, select.names))}")
+        raise MissingField(f"no field remains after dropping {', '.join(map(repr, select.names))}")
     return left
 
 

@@ -84,7 +84,7 @@ def around(modules: set[str]) -> set[str]:
 
 
 def of_elements(names: Iterable[str]) -> Found:
-    """Return the objects of the user that element classes have as attributes with these names."""
+    """Return the user's objects that are stored under these names on array and frame classes."""
     bases = _element_classes(tuple(id(sys.modules.get(home)) for home, _ in _ELEMENTS))
     held = (
         (f"{base.__module__}.{base.__qualname__}.{name}", vars(base)[name])

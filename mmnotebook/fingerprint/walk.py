@@ -306,7 +306,7 @@ class Walk:
         self._passed_on |= read.passed_on
 
     def metadata(self, name: str, token: Callable[[], bytes]) -> None:
-        """Record metadata of a function; it counts if code may read metadata of such a function."""
+        """Record metadata of the function `name`, which counts if code may read it."""
         self._metadata.setdefault(name, []).append(token)
 
     def given(self, name: str, token: bytes) -> None:

@@ -309,8 +309,8 @@ def _keyed_node(result: Result, node: str | None) -> str:
         return str(node)
     close = nearest(str(node), known) if node is not None else None
     raise ResultError(
-        f"node={node!r}; keyed nodes of this result: {', '.join(known) or 'none'}"
-        + (f"; did you mean {close!r}?" if close else ""),
+        f"node={node!r} does not name a keyed node; keyed nodes of this result: "
+        f"{', '.join(known) or 'none'}" + (f"; did you mean {close!r}?" if close else ""),
         remedy=_how_to_forecast(result, known),
     )
 

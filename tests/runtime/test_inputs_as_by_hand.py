@@ -218,7 +218,7 @@ def test_united_frames_whose_ids_coincide_are_refused() -> None:
     feb = pd.DataFrame({"x": [3.0, 4.0]})
     mm.register("m", LinearRegression().fit(XYZ[["a"]], XYZ["a"]))
     graph = mm.pipeline('{jan["x"], feb["x"]} | m', jan=jan, feb=feb)
-    with pytest.raises(RunError, match=r"unites 'jan' and 'feb'.*id '0'") as caught:
+    with pytest.raises(RunError, match=r"union of 'jan' and 'feb'.*id '0'") as caught:
         mm.run(graph, progress=False)
     assert "ignore_index=True" in str(caught.value)
     apart = feb.set_index(pd.Index(["f0", "f1"]))

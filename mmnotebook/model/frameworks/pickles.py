@@ -16,7 +16,7 @@ def load(name: str, path: Path) -> tuple[Any, str]:
     """Return the object in a file, and the library that wrote the file: "pickle" or "joblib"."""
     try:
         if path.suffix.lower() != ".joblib":
-            # joblib writes many .pkl files, which pickle cannot read.
+            # Many .pkl files were written by joblib; pickle cannot read all of these.
             with contextlib.suppress(pickle.UnpicklingError):
                 return read(path, "pickle"), "pickle"
         return read(path, "joblib"), "joblib"
