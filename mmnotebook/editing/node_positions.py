@@ -34,7 +34,7 @@ def arranged(graph: Graph) -> dict[str, Place]:
     row = max(heights.values()) + GAP[1]
     widths = dict.fromkeys(graph.names, SIZE[0])
     gaps = {(wire.node, node.name): _gap(wire.port) for node in graph for wire in node.inputs}
-    # Wires do not bend around nodes: to go past a node, a wire needs a row of its own.
+    # Wires do not bend around nodes: a wire that passes a node needs a separate row.
     boxes = place(graph, widths, row - SPACE, gaps, passing=row).boxes
     tops = {name: boxes[name].middle - height / 2 for name, height in heights.items()}
     first = min(tops.values())

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -168,15 +167,15 @@ def installed() -> list[str]:
 
 
 def compare(
-    sizes: tuple[int, ...], kinds: list[str], repeat: int, before: str = "nothing"
+    kinds: list[str], repeat: int
 ) -> tuple[dict[tuple[str, int], list[float]], dict[str, Any]]:
     """Our seconds as a share of each peer's, by peer and rows, and the seconds in words."""
-    for count in (SMALL, *sizes):
+    for count in (SMALL, *SIZES):
         work.rows(count)
     shares: dict[tuple[str, int], list[float]] = {}
     said: dict[str, Any] = {}
-    for count in sizes:
-        rounds = [{kind: in_child(kind, count, before) for kind in kinds} for _ in range(repeat)]
+    for count in SIZES:
+        rounds = [{kind: in_child(kind, count) for kind in kinds} for _ in range(repeat)]
         for kind in kinds:
             said[f"{kind}, {count:,} rows"] = spread([found[kind] for found in rounds])
             if kind != "ours":
@@ -187,10 +186,10 @@ def compare(
     return shares, said
 
 
-def measure(repeat: int, sizes: tuple[int, ...] = SIZES) -> Report:
+def measure(repeat: int) -> Report:
     """The greatest share of a target that is used: at most 1 meets all."""
     kinds = installed()
-    shares, said = compare(sizes, kinds, repeat)
+    shares, said = compare(kinds, repeat)
     used = {key: [one / AT_MOST[key] for one in shares[key]] for key in shares if key in AT_MOST}
     worst = max(used, key=lambda key: statistics.median(used[key]))
     return report(
@@ -203,4 +202,4 @@ def measure(repeat: int, sizes: tuple[int, ...] = SIZES) -> Report:
 
 
 if __name__ == "__main__":
-    print(json.dumps(child(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]).name)))
+    print(json.dumps(child(sys.argv[1], int(sys.argv[2]), sys.argv[3])))

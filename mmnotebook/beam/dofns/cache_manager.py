@@ -175,8 +175,9 @@ def unstorable(message: str, node: str | None) -> RunError:
 
 
 def _make(folder: Path) -> None:
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with reported(folder):
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 class _WriteShards(PlainFn):
@@ -188,8 +189,7 @@ class _WriteShards(PlainFn):
     def start_bundle(self) -> None:
         folder = Path(self.folder)
         try:
-            with reported(folder):
-                _make(folder)
+            _make(folder)
         except StorageError as error:
             raise run_state.stop(self.run_id, error) from error
         write = timed.write_shard if self.name is None else marks.write_shard

@@ -157,7 +157,7 @@ class Examination:
             axes = self.spec.output_batch_axis
             try:
                 self.known.learn(again, size, axes)
-            except WrongOutputsError as error:  # the run reports it for a batch of its own size
+            except WrongOutputsError as error:  # a batch of the run will raise it
                 said = knowledge.wrong(made, len(batch), axes)
                 raise WrongOutputsError(str(said), error.remedy) from None
             if self.known.layout is not None:
