@@ -48,15 +48,16 @@ def _has_frames() -> bool:
 
 def _opened(work: Work, who: Origin, arguments: tuple[Any, ...]) -> None:
     path, mode, flags = arguments[:3]
+    writes = bool((flags or 0) & _WRITES)
+    if who.importing:  # imports also write compiled modules, through a file descriptor
+        if not writes and not isinstance(path, int) and os.path.isfile(path):
+            work.record.reads(os.fsdecode(path))
+        return
     if isinstance(path, int):
         work.varies("it reads or writes through a file descriptor")
         return
     path = os.fsdecode(path)
-    writes = bool((flags or 0) & _WRITES)
-    if who.importing:
-        if not writes and os.path.isfile(path):
-            work.record.reads(path)
-    elif paths.is_kernel(path):
+    if paths.is_kernel(path):
         _asked_kernel(work, who, path)
     elif writes:
         work.varies(f"it writes files ({os.path.basename(path)})")

@@ -73,6 +73,11 @@ def is_code(path: str) -> bool:
     return path.endswith(_suffixes()) and _is_installed(path)
 
 
+def is_code_folder(path: str) -> bool:
+    """Return whether a folder is part of mmnotebook or Beam, which any import of them lists."""
+    return f"{path}/".startswith(_OWN)
+
+
 def source(path: str) -> str:
     """Return the path of the source file for a .pyc file; return any other path unchanged."""
     if not path.endswith(".pyc"):

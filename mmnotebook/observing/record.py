@@ -124,7 +124,7 @@ class Record:
     def lists(self, path: str) -> None:
         """Record that the node listed a folder."""
         path = self._absolute(path)
-        if self._is_own(path):
+        if self._is_own(path) or origins.is_code_folder(path):
             return
         with self._lock:
             if path in self._folders:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,8 @@ from sklearn.ensemble import RandomForestClassifier
 
 from mmnotebook.graph.models import registry
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module", autouse=True)
 def registry_of_the_module() -> Iterator[None]:
@@ -20,6 +24,19 @@ def registry_of_the_module() -> Iterator[None]:
     yield
     for name in list(registry):
         registry.remove(name)
+
+
+@pytest.fixture(autouse=True)
+def working_folder(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Change to an empty folder: runs observe the files that any process opens in theirs.
+
+    Worker processes find the modules of the tests by PYTHONPATH, since not in this folder.
+    """
+    monkeypatch.chdir(tmp_path_factory.mktemp("work"))
+    found = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(found))
 
 
 @pytest.fixture(scope="session")

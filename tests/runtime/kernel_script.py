@@ -35,7 +35,8 @@ class Kernel:
     names
         Further variables of its notebook: values that JSON supports.
     folder
-        A folder for its files; its cache is that of MMNOTEBOOK_CACHE now.
+        A folder for its files, with a working directory of its own, so that it does not observe
+        files that other processes open; its cache is that of MMNOTEBOOK_CACHE now.
     """
 
     def __init__(self, code: str, folder: Path, **names: Any) -> None:
@@ -43,7 +44,10 @@ class Kernel:
         self._errors, pipe = own / "errors", own / "pipe"
         os.mkfifo(pipe, 0o600)
         environ = {"MMNOTEBOOK_CACHE": os.environ["MMNOTEBOOK_CACHE"], "TMPDIR": str(folder)}
+        work = own / "work"
+        work.mkdir()
         order = {"code": code, "names": names, "environ": environ, "pipe": str(pipe)}
+        order["work"] = str(work)
         self.pid = int(_nursery(order))
         self._pipe = os.open(pipe, os.O_RDONLY)
         self._buffer = b""
@@ -108,8 +112,11 @@ def _nursery(order: Mapping[str, Any]) -> str:
     return process.stdout.readline()
 
 
-def _child(code: str, names: Mapping[str, Any], environ: Mapping[str, str], pipe: str) -> None:
-    """Run the code as `__main__`."""
+def _child(
+    code: str, names: Mapping[str, Any], environ: Mapping[str, str], pipe: str, work: str
+) -> None:
+    """Run the code as `__main__`, in the folder `work`."""
+    os.chdir(work)
     errors = os.open(Path(pipe).with_name("errors"), os.O_WRONLY | os.O_CREAT, 0o600)
     os.dup2(errors, 1)
     os.dup2(errors, 2)

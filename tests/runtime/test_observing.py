@@ -336,9 +336,11 @@ class TestFiles:
         found = seen(lambda: (code.read_text(), data.read_text()))
         assert list(found.files) == [str(data)]
 
+    @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "not compiled"])
     def test_a_module_of_the_users_is_known_by_its_source(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(sys, "dont_write_bytecode", not compiled)
         (tmp_path / "beside_me.py").write_text("answer = 1")
         monkeypatch.syspath_prepend(str(tmp_path))
         for _ in range(2):  # the second time, Python reads the compiled file
@@ -350,6 +352,11 @@ class TestFiles:
             sys.modules.pop("beside_me", None)
             assert str(tmp_path / "beside_me.py") in found.files
             assert not found.volatile
+        assert (tmp_path / "__pycache__").exists() == compiled
+
+    def test_the_folder_of_our_own_code_is_no_dependency(self) -> None:
+        # A process that starts in the same folder lists it too, to import the package.
+        assert seen(lambda: os.listdir(Path(mm.__file__).parent)) == Observed()
 
     def test_a_file_that_changes_while_it_is_read_is_not_cacheable(self, folder: Path) -> None:
         path = folder / "a.csv"
