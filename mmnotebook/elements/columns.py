@@ -182,9 +182,12 @@ class Records(Column):
         return len(next(iter(self.columns.values())))
 
     def rows(self) -> list[Any]:
+        return list(self.joined(zip(*(one.rows() for one in self.columns.values()), strict=True)))
+
+    def joined(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+        """Yield the values of the fields of each element as a record."""
         names = tuple(self.columns)
-        whole = zip(*(column.rows() for column in self.columns.values()), strict=True)
-        return [dict(zip(names, row, strict=True)) for row in whole]
+        return (dict(zip(names, row, strict=True)) for row in rows)
 
     def take(self, places: Sequence[int]) -> Column:
         return self.having({name: column.take(places) for name, column in self.columns.items()})
@@ -250,9 +253,12 @@ class Tuples(Column):
         return len(self.columns[0])
 
     def rows(self) -> list[Any]:
-        whole = zip(*(column.rows() for column in self.columns), strict=True)
+        return list(self.joined(zip(*(column.rows() for column in self.columns), strict=True)))
+
+    def joined(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        """Yield the items of each element as a tuple of the elements' class."""
         make: Callable[[Any], Any] = getattr(self.kind, "_make", tuple)
-        return list(map(make, whole))
+        return map(make, rows)
 
     def take(self, places: Sequence[int]) -> Column:
         return Tuples(self.kind, tuple(column.take(places) for column in self.columns))

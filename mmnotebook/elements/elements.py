@@ -10,8 +10,22 @@ from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
-from mmnotebook.elements.columns import Cells, Column, Records, Selected, SelectedFields, row_of
+from mmnotebook.elements.columns import (
+    Arrays,
+    Cells,
+    Column,
+    Numbers,
+    Objects,
+    Records,
+    Same,
+    Selected,
+    SelectedFields,
+    Tensors,
+    Tuples,
+    row_of,
+)
 from mmnotebook.errors import cut, nearest, one_line, text_of
 from mmnotebook.graph import field_selection
 from mmnotebook.graph.field_selection import Drop, kept
@@ -22,7 +36,6 @@ Select = field_selection.Select
 """A selection: one field, several fields in order, all but some, or None for the value itself."""
 
 _FIXED = {str, bytes, bool, int, float, type(None)}
-_TENSOR = {("torch", "Tensor")}
 _COPIED = {("PIL", "Image"), ("pandas", "DataFrame"), ("pandas", "Series")}
 _NOT_THEIRS = (f"{Path(__file__).parents[1].as_posix()}/", "/apache_beam/")
 """Parts of paths: the traceback of a failure leaves out frames of this package and of Beam."""
@@ -189,14 +202,37 @@ def own(value: Any) -> Any:
     if kind is list:
         plain_one = _FIXED.issuperset(map(type, value))
         return value.copy() if plain_one else [own(item) for item in value]
-    if isinstance(value, tuple):
-        items = map(own, value)
-        return kind._make(items) if hasattr(kind, "_make") else tuple(items)
+    if kind is torch.Tensor:
+        return value.clone()
     if kind is np.ndarray:
         return value.copy()
-    if is_a(value, _TENSOR):
+    if isinstance(value, tuple):
+        items = [item if type(item) in _FIXED else own(item) for item in value]
+        return kind._make(items) if hasattr(kind, "_make") else tuple(items)
+    if issubclass(kind, torch.Tensor):
         return value.clone()
     return value.copy() if is_a(value, _COPIED) else value
+
+
+def own_rows(column: Column) -> Iterator[Any] | None:
+    """Yield what `own` returns for each value, in less time; None for values of any class."""
+    if isinstance(column, Numbers):
+        return iter(column.rows())
+    if isinstance(column, Arrays):
+        return map(np.ndarray.copy, column.array) if column.array.ndim > 1 else None
+    if isinstance(column, Tensors):
+        return map(torch.Tensor.clone, column.rows())
+    if isinstance(column, Same):
+        return iter(column.rows()) if type(column.value) in _FIXED else None
+    if isinstance(column, Objects):
+        return iter(column.values) if _FIXED.issuperset(map(type, column.values)) else None
+    if not isinstance(column, (Records, Tuples)):
+        return None
+    parts = column.columns.values() if isinstance(column, Records) else column.columns
+    rows = [part for one in parts if (part := own_rows(one)) is not None]
+    if len(rows) < len(parts):
+        return None
+    return column.joined(zip(*rows, strict=True))
 
 
 def settled(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -42,7 +43,15 @@ def is_a(value: Any, types: set[tuple[str, str]]) -> bool:
 
     The check imports nothing.
     """
-    return any((_package(cls), cls.__name__) in types for cls in type(value).__mro__)
+    kind = type(value)
+    names = _names.get(kind)
+    if names is None:
+        names = _names[kind] = frozenset((_package(cls), cls.__name__) for cls in kind.__mro__)
+    return not names.isdisjoint(types)
+
+
+_names: weakref.WeakKeyDictionary[type, frozenset[tuple[str, str]]] = weakref.WeakKeyDictionary()
+"""The (top package, class name) of each class and its base classes."""
 
 
 def _package(cls: type) -> str:

@@ -108,6 +108,8 @@ def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
         If there is no field for an input; the error suggests the nearest field.
     """
     column = pack(batch)
+    if _has_no_fields(column):
+        return column
     if isinstance(column, Selected):
         fields = _fields_of(column.records)
         if names is None or not names.match(fields):
@@ -127,6 +129,13 @@ def by_name(batch: Sequence[Any], names: InputNames | None) -> Column:
     known = column.dtypes if isinstance(column, Records) else {}
     dtypes = {name: known[name] for name in taken if name in known}
     return Records({name: _part(column, name) for name in taken}, dtypes)
+
+
+def _has_no_fields(column: Column) -> bool:
+    """Return whether the values are tensors, or arrays without named fields."""
+    if isinstance(column, Arrays):
+        return column.array.dtype.names is None
+    return isinstance(column, Tensors)
 
 
 def of_table(batch: Sequence[Any], names: InputNames | None) -> Column:

@@ -25,6 +25,9 @@ from mmnotebook.model.layouts import (
 )
 from mmnotebook.results.values import plain
 
+_AS_ARRAYS = (torch.float16, torch.float32, torch.float64, torch.complex64, torch.complex128)
+"""The dtypes that NumPy has too, and that may contain NaN or infinity."""
+
 
 def rows(made: Any, count: int, layout: Layout | None = None) -> Column:
     """Return the outputs of a batch, one per element, on the CPU.
@@ -200,16 +203,19 @@ def not_finite(column: Sequence[Any]) -> int:
 
 
 def _not_finite(column: Sequence[Any]) -> np.ndarray[Any, Any] | None:
-    """Return whether each output contains NaN or infinity; None if no output can contain them."""
+    """Return whether each output contains NaN or infinity; None if no output does."""
     if isinstance(column, Arrays):
         array = column.array
         if array.dtype.kind not in "fc":
             return None
-        return ~np.isfinite(array.reshape(len(array), -1)).all(axis=1) if len(array) else None
+        finite = np.isfinite(array)
+        return None if finite.all() else ~finite.reshape(len(array), -1).all(axis=1)
     if isinstance(column, Tensors):
         tensor = column.tensor
         if not (tensor.is_floating_point() or tensor.is_complex()) or not len(tensor):
             return None
+        if tensor.dtype in _AS_ARRAYS:  # NumPy checks a small array ten times as fast
+            return _not_finite(Arrays(tensor.numpy(force=True)))
         flat = tensor.reshape(len(tensor), -1)
         flat = flat.float() if tensor.itemsize == 1 else flat  # for isfinite()
         return np.asarray(~flat.isfinite().all(dim=1))

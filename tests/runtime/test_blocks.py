@@ -29,7 +29,7 @@ from mmnotebook.elements.columns import (
     Tuples,
     size_of,
 )
-from mmnotebook.elements.elements import Key
+from mmnotebook.elements.elements import Key, own, own_rows
 from mmnotebook.elements.packing import concat, pack
 from mmnotebook.results.records import Failure
 from tests.runtime.alike import same
@@ -144,6 +144,50 @@ def test_rows_come_back_as_they_were(items: list[Any]) -> None:
     assert same([column[place] for place in range(-len(items), len(items))], items + items)
     assert pack(column) is column
     assert isinstance(column.nbytes, int) and column.nbytes >= 0
+
+
+def memory(value: Any) -> set[tuple[int, int]]:
+    """Return the address and the length of every memory that a function could change."""
+    if isinstance(value, torch.Tensor):
+        storage = value.untyped_storage()
+        return {(storage.data_ptr(), len(storage))} if len(storage) else set()
+    if isinstance(value, np.ndarray):
+        whole = value if value.base is None else value.base
+        return {(whole.__array_interface__["data"][0], whole.nbytes)} if whole.nbytes else set()
+    if isinstance(value, dict):
+        return {(id(value), 0)}.union(*map(memory, value.values()))
+    if isinstance(value, (list, tuple)):
+        return set[tuple[int, int]]().union(*map(memory, value))
+    return set()
+
+
+@given(alike())
+def test_own_rows_are_what_own_returns_for_each_value(items: list[Any]) -> None:
+    column = pack(items)
+    rows = own_rows(column)
+    if rows is None:
+        return
+    held, copies = memory(column.rows()), list(rows)
+    by_hand = [own(value) for value in column]
+    assert same(copies, by_hand)
+    for copy, other in zip(copies, by_hand, strict=True):
+        found = memory(copy)
+        assert not found & held
+        assert {size for _, size in found} == {size for _, size in memory(other)}
+        held |= found
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [PredictionResult(torch.ones(2), torch.zeros(1), "m") for _ in range(2)],
+        [{"a": np.ones(2), "b": 1.5, "c": "x"} for _ in range(2)],
+        [1, 2],
+        ["a", "b"],
+    ],
+)
+def test_common_values_have_own_rows(items: list[Any]) -> None:
+    assert own_rows(pack(items)) is not None
 
 
 @given(alike(), st.data())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+)
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import mmnotebook as mm
 from mmnotebook.beam.direct import InProcessPipeline
+from mmnotebook.beam.options import as_options
 from mmnotebook.graph.kinds import KINDS
 
 PATTERNS = {
@@ -138,3 +146,17 @@ def test_a_storing_step_is_of_the_node_with_its_whole_name(tmp_path: Path) -> No
     pipeline = InProcessPipeline(None, {"b": tmp_path, "ab": tmp_path}, "run")
     steps = ("b: store", "ab: store", "ab: store/ParDo", "b", "c: store")
     assert [pipeline.stores(step) for step in steps] == ["b", "ab", "ab", None, None]
+
+
+def test_options_are_those_of_beam_in_every_view_and_copy() -> None:
+    given = {"streaming": True, "job_name": "a", "direct_num_workers": 2}
+    options, stock = as_options(given), PipelineOptions.from_dictionary(dict(given))
+    for kind in (StandardOptions, GoogleCloudOptions, DirectOptions):
+        assert options.view_as(kind) is options.view_as(kind)
+        assert options.view_as(kind).get_all_options() == stock.view_as(kind).get_all_options()
+    copied = copy.deepcopy(options)
+    options.view_as(GoogleCloudOptions).job_name = "b"
+    assert options.get_all_options()["job_name"] == "b"
+    assert copied.view_as(GoogleCloudOptions).job_name == "a"
+    copied.view_as(DirectOptions).direct_num_workers = 3
+    assert options.view_as(DirectOptions).direct_num_workers == 2

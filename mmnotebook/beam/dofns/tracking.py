@@ -129,10 +129,14 @@ class Tracker:
         places: list[int] = []
         results: list[Any] = []
         failed: list[Failure] = []
+        run, tally, counts = self.run, self.tally, self._counts
+        # Cheap functions take less time than method calls, so that none is called per element here.
         for place, value in enumerate(values):
-            self.check()
+            if run is not None and run.stopped:
+                run.check()
             if enters:
-                self.count_inputs(1)
+                counts["elements_in"] += 1
+                tally.elements_in += 1
             try:
                 results.append(settled(function(value)))
             except ENDS_RUN:
@@ -145,7 +149,7 @@ class Tracker:
                 places.append(place)
                 if counts_output:
                     self._ahead += 1
-                    self.tally.elements_out += 1
+                    tally.elements_out += 1
         return CallOutcome(places, results, failed)
 
     def fail_places(

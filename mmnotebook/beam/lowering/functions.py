@@ -20,7 +20,8 @@ class _Filter(CallFn):
     """Keeps the elements for which the function is true."""
 
     def blocks(self, block: Block) -> Iterable[Block]:
-        outcome = self.track.each(block.ids, block.values, lambda value: bool(self.called(value)))
+        values, function = self.calls(block)
+        outcome = self.track.each(block.ids, values, lambda value: bool(function(value)))
         kept = [place for place, yes in zip(outcome.places, outcome.results, strict=True) if yes]
         passed = block.take(kept)
         return [passed.with_values(passed.values, [*block.failed, *outcome.failed])]
@@ -31,9 +32,8 @@ class _FlatMap(CallFn):
 
     def blocks(self, block: Block) -> Iterable[Block]:
         # An error that a generator raises later is also a failure of its element.
-        outcome = self.track.each(
-            block.ids, block.values, lambda value: list(children(self.called(value)))
-        )
+        given, function = self.calls(block)
+        outcome = self.track.each(block.ids, given, lambda value: list(children(function(value))))
         parents, values = _children(outcome)
         if errors := not_storable(values):
             by_parent = {parents[place]: error for place, error in errors.items()}

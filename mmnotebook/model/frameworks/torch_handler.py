@@ -95,4 +95,4 @@ def torch_inference(
         if inputs.is_collated(batch):
             return call(inputs.on_device(given, model, device))
         casts = torch_types.Casts() if casts is None else casts
-        return casts.call(call, given, torch_types.float_type(model))
+        return casts.call(call, given, model)

@@ -38,7 +38,7 @@ class Casts:
     def __init__(self) -> None:
         self._chosen: dict[tuple[tuple[Path, str], ...], Chosen] = {}
 
-    def call(self, call: Callable[[Any], Any], given: Any, dtype: torch.dtype) -> Any:
+    def call(self, call: Callable[[Any], Any], given: Any, model: Any) -> Any:
         """Call a module and return its output.
 
         Parameters
@@ -47,12 +47,13 @@ class Casts:
             Calls the module with a tensor, or with a dict of tensors.
         given
             The tensor, or the dict.
-        dtype
-            The floating-point dtype of the module.
+        model
+            The module, which has a floating-point dtype.
         """
         kinds = tuple((path, str(part.dtype)) for path, part in _whole(given))
         if not kinds:
             return call(given)
+        dtype = float_type(model)
         if kinds in self._chosen:
             return call(_cast(given, self._chosen[kinds], dtype))
         made, self._chosen[kinds] = _found(call, given, [path for path, _ in kinds], dtype)
