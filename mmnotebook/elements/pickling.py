@@ -12,7 +12,7 @@ import pickle
 import threading
 import types
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -112,10 +112,9 @@ def owning(load: Callable[[], Any]) -> Any:
     return loaded
 
 
-def made_for(loaded: Any) -> weakref.WeakSet[type]:
+def made_for(loaded: Any) -> Collection[type]:
     """Return the classes that were created when an object was loaded."""
-    group = _loaded.get(id(loaded)) or _together.get(type(loaded))
-    return weakref.WeakSet() if group is None else group
+    return _loaded.get(id(loaded)) or _together.get(type(loaded)) or ()
 
 
 def by_origin(made: Iterable[type]) -> dict[type, type]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 
@@ -34,8 +34,10 @@ class InputNames:
     def known(self) -> tuple[str, ...]:
         return (*self.needed, *self.optional)
 
-    def without(self, given: Container[str]) -> InputNames:
+    def without(self, given: Collection[str]) -> InputNames:
         """Return the input names without the names in `given`."""
+        if not given:
+            return self
 
         def left(names: Iterable[str]) -> tuple[str, ...]:
             return tuple(name for name in names if name not in given)

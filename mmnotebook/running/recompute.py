@@ -28,7 +28,7 @@ from mmnotebook.elements.block import Block
 from mmnotebook.graph.graph import Node
 from mmnotebook.model import knowledge
 from mmnotebook.model.loaded.models import Lease, loaded_models
-from mmnotebook.model.loaded.sockets import watching
+from mmnotebook.model.loaded.sockets import Watch
 from mmnotebook.running.samples import SampleOutcome, collect
 from mmnotebook.state import run_state
 from mmnotebook.state.run_state import RunState, Stopped
@@ -68,7 +68,7 @@ def computed(
         If a model is not loaded, a library is not imported, or an element had an error that
         another attempt may not have.
     """
-    with _beside(run, node.name) as run_id, watching() as watch:
+    with _beside(run, node.name) as run_id, Watch() as watch:
         if node.step.runs_one_model:
             blocks, passing = _predicted(node, prepared, keys, block, run_id)
         else:

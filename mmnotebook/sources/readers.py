@@ -84,6 +84,8 @@ def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
 
 def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
     """Return the ids of rows: ids from the reader, or the prefix of the slice and row numbers."""
+    if isinstance(rows, range):
+        return [f"{where.prefix}{row}" for row in rows]
     return [row if isinstance(row, str) else f"{where.prefix}{row}" for row in rows]
 
 

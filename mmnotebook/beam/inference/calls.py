@@ -6,7 +6,6 @@ import bisect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from apache_beam.ml.inference.base import PredictionResult
@@ -21,7 +20,7 @@ from mmnotebook.elements.packing import concat, pack
 from mmnotebook.elements.user_code import ENDS_RUN, storable
 from mmnotebook.errors import MMError, RunError
 from mmnotebook.model.inputs import Collated
-from mmnotebook.model.loaded.sockets import watching
+from mmnotebook.model.loaded.sockets import Watch
 from mmnotebook.model.outputs import WrongOutputsError, argmax, not_finite
 from mmnotebook.model.shapes import alike
 from mmnotebook.model.time_limit import CallTimeoutError
@@ -152,7 +151,7 @@ class Calls:
         element costs at most one more call.
         """
         try:
-            with watching() as watch:
+            with Watch() as watch:
                 made = self.meter.call(lambda: self.raw(batch))
         except (*ENDS_RUN, MMError):
             raise
@@ -282,7 +281,7 @@ class Calls:
 
     def _sort(self) -> None:
         """Sort the outputs in the order of the rows."""
-        if all(one < other for one, other in pairwise(self.places)):
+        if self.places == sorted(self.places):
             return
         order = sorted(range(len(self.places)), key=self.places.__getitem__)
         self.inferences = [concat(self.inferences).take(order)]

@@ -21,7 +21,7 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import knowledge, layouts, outputs, probes, stateful
 from mmnotebook.model.knowledge import Knowledge
 from mmnotebook.model.layouts import Layout, WrongOutputsError
-from mmnotebook.model.loaded.sockets import watching
+from mmnotebook.model.loaded.sockets import Watch
 from mmnotebook.model.time_limit import CallTimeoutError
 from mmnotebook.state import run_state
 from mmnotebook.state.places import holding_warnings
@@ -173,7 +173,7 @@ class Examination:
             return 1
         started = time.perf_counter()
         made, error = None, None
-        with watching() as watch, holding_warnings() as held:
+        with Watch() as watch, holding_warnings() as held:
             try:
                 made = calls.raw([place])
             except (*ENDS_RUN, MMError):

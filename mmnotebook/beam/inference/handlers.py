@@ -70,7 +70,8 @@ class SpecHandler(Delegate):
 
         # A model that has its own copies of classes gets instances of these copies, and returns
         # instances of the original classes.
-        own = pickling.by_origin([*self._made, *pickling.made_for(model)])
+        made = pickling.made_for(model)
+        own = pickling.by_origin([*self._made, *made]) if made or self._made else {}
 
         def call() -> Any:
             given, named = pickling.exchanged(batch, own), pickling.exchanged(arguments, own)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from mmnotebook.observing import audit_hook
@@ -14,9 +11,8 @@ _EVENTS = frozenset(
 )
 
 
-@dataclass
 class Watch:
-    """The observations inside a `watching` block.
+    """A context manager that records whether any code connects a socket while its block runs.
 
     Attributes
     ----------
@@ -25,17 +21,16 @@ class Watch:
         client written in C may not be detected.
     """
 
-    connected: bool = False
+    def __init__(self) -> None:
+        self.connected = False
 
+    def __enter__(self) -> Watch:
+        audit_hook.start(self._notice)
+        return self
 
-@contextmanager
-def watching() -> Iterator[Watch]:
-    """Record whether any code connects a socket while this block runs."""
-    watch = Watch()
+    def __exit__(self, *error: object) -> None:
+        audit_hook.stop(self._notice)
 
-    def notice(event: str, arguments: tuple[Any, ...]) -> None:
+    def _notice(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in _EVENTS:
-            watch.connected = True
-
-    with audit_hook.listening(notice):
-        yield watch
+            self.connected = True
