@@ -130,9 +130,9 @@ class Tracker:
         results: list[Any] = []
         failed: list[Failure] = []
         run, tally, counts = self.run, self.tally, self._counts
-        # Cheap functions take less time than method calls, so that none is called per element here.
+        # Many functions take less time than `check` and `count_inputs`, so their code is here.
         for place, value in enumerate(values):
-            if run is not None and run.stopped:
+            if run is not None:
                 run.check()
             if enters:
                 counts["elements_in"] += 1
