@@ -266,7 +266,8 @@ def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
         except Exception as error:
             raise RunError(
                 f"the function {name!r} cannot be sent to a worker: {one_line(error)}",
-                remedy="it must not use locks, open files, connections or generators from outside",
+                remedy="what it uses from outside must be picklable: no locks, open files, "
+                "connections or generators",
                 node=node,
             ) from error
         functions[name] = function

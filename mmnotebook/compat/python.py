@@ -122,6 +122,25 @@ def outside_event_loop() -> Iterator[None]:
         asyncio._set_running_loop(loop)
 
 
+def current_task() -> Any:
+    """Return the asyncio task in which the caller runs, or None.
+
+    Relies on `asyncio/events.py`.
+    """
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return None
+    return asyncio.current_task()
+
+
+def is_cancelled(task: Any) -> bool:
+    """Return whether a task that is running is to be cancelled when it waits the next time.
+
+    Relies on `asyncio/tasks.py`; `Task.cancelling` is new in Python 3.11.
+    """
+    return bool(task._must_cancel)
+
+
 def interrupt(thread: int) -> None:
     """Run the handler of SIGINT in the main thread, whose identifier is `thread`.
 

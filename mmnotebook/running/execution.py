@@ -220,6 +220,8 @@ class Execution:
         self.live.close()
         if self.live.cause is not None:
             raise self.live.cause from error
+        if self.live.exits is not None:
+            raise self.live.exits
         if self.live.too_many is not None:
             raise failures.stopped_early(self.graph, self.live) from error
         if isinstance(error, MMError):
@@ -249,6 +251,10 @@ class Execution:
         except MMError as error:
             # This stops the attempt, because later nodes could not be stored either.
             live.stop(error)
+
+    def interrupt(self) -> None:
+        """Discard what functions and models return: they may catch KeyboardInterrupt."""
+        self.live.interrupted = True
 
     def end(self, state: str) -> None:
         """Send the last event, `RunFinished`."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from mmnotebook.compat.python import interrupt
+from mmnotebook.compat.python import current_task, interrupt, is_cancelled
 from mmnotebook.state import places
 
 PATIENCE = 1.5
@@ -35,11 +35,14 @@ class Interrupt:
     ----------
     stop
         Cancels the run.
+    raising
+        Called before KeyboardInterrupt is raised: the code that runs then may catch it.
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
-        self._stop = stop
+    def __init__(self, stop: Callable[[], None], raising: Callable[[], None]) -> None:
+        self._stop, self._raising = stop, raising
         self._before: Any = None
+        self._task = current_task()
         self._thread = threading.get_ident()
         self._asked_at: float | None = None
         self._again = False
@@ -87,12 +90,16 @@ class Interrupt:
         if self._again:
             self._again = False
             if self._open:
+                self._raising()
                 raise KeyboardInterrupt
             return
         try:
             self._before(signum, frame)
+            if self._task is not None and is_cancelled(self._task):
+                raise KeyboardInterrupt  # asyncio would only raise it when the task waits
         except KeyboardInterrupt:
             is_second, self._asked_at = self.asked, time.monotonic()
             self._stop()
             if self._open and (is_second or places.current() is not None):
+                self._raising()
                 raise

@@ -186,16 +186,18 @@ class Running:
         cancels the run when the call returns.
         """
         execution = self._execution
-        interrupt = Interrupt(self.cancel)
-        watcher = self._start("mmnotebook-watch", self._watch_beside, interrupt)
+        interrupt = Interrupt(self.cancel, execution.interrupt)
+        watcher: threading.Thread | None = None
         try:
             with outside_event_loop(), interrupt.handled():
+                watcher = self._start("mmnotebook-watch", self._watch_beside, interrupt)
                 execution.caller.run(execution.run, runner, options, interrupt.close)
         except KeyboardInterrupt as error:  # not from the user's code
             execution.error = execution.error or error
         finally:
             execution.over.set()
-        watcher.join()
+        if watcher is not None:
+            watcher.join()
         self._watch("interrupted" if interrupt.asked else None)
         if interrupt.asked:
             raise self._interrupted() from None
@@ -238,7 +240,7 @@ class Running:
 
     def _was_cancelled(self) -> bool:
         run = self._execution.live
-        return run.stopped and run.cause is None and run.too_many is None
+        return run.stopped and run.cause is None and run.too_many is None and run.exits is None
 
     def _outcome(self) -> Result:
         if self._warns:

@@ -152,6 +152,11 @@ class _Beside(RunState):
         if self.other is not None:
             self.other.check()
 
+    def check_interrupt(self) -> None:
+        super().check_interrupt()
+        if self.other is not None:
+            self.other.check_interrupt()
+
 
 @contextlib.contextmanager
 def _beside(run: RunState, node: str) -> Iterator[str]:

@@ -49,6 +49,7 @@ def _noted(run: RunState, node: str, model: str | None, loads: bool) -> Iterator
     try:
         with observing.within(run.records.get(node), loads=loads):
             yield
+        run.check_interrupt()
     except Stopped:
         raise
     except BaseException:

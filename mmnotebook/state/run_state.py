@@ -7,11 +7,13 @@ metrics.
 
 from __future__ import annotations
 
+import signal
 import threading
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from mmnotebook.errors import MMError
 from mmnotebook.observing import Record
@@ -97,6 +99,11 @@ class RunState:
         The maximum number of failures of each node; one more failure ends the run.
     max_failed
         The maximum share of a node's elements that may fail.
+    interrupted
+        Whether KeyboardInterrupt was raised in the run. If a function or model caught it, its
+        return value may be a substitute.
+    exits
+        The error by which a signal handler ends the process.
     failures
         The first failures of each node.
     causes
@@ -126,7 +133,9 @@ class RunState:
     limits: dict[str, float] = field(default_factory=dict)
     max_failed: float = 1.0
     stopped: bool = False
+    interrupted: bool = False
     cause: MMError | None = None
+    exits: SystemExit | None = None
     too_many: str | None = None
     broken: tuple[str, str | None] | None = None
     closed: bool = False
@@ -165,6 +174,18 @@ class RunState:
         """Raise `Stopped` if the run was stopped."""
         if self.stopped:
             raise Stopped(self.run_id)
+
+    def check_interrupt(self) -> None:
+        """Raise `Stopped` if what a function or model has just returned must be discarded."""
+        if self.interrupted:
+            raise Stopped(self.run_id)
+
+    def check_exit(self, error: BaseException) -> None:
+        """Stop the run and raise the error if a signal handler raised it to end the process."""
+        if ends_process(error):
+            self.exits = self.exits or error
+            self.stop()
+            raise error
 
     def broke(self, node: str, model: str | None) -> None:
         """Record an error that is not the failure of an element; keep only the first error."""
@@ -242,6 +263,16 @@ class RunState:
         with self._lock:
             total, count, most = self.values[namespace].get(name, (0, 0, value))
             self.values[namespace][name] = (total + value, count + 1, max(most, value))
+
+
+def ends_process(error: BaseException) -> TypeGuard[SystemExit]:
+    """Return whether a signal handler raised `SystemExit`, for example after SIGTERM."""
+    if not isinstance(error, SystemExit):
+        return False
+    handlers = (signal.getsignal(number) for number in signal.valid_signals())
+    codes = {getattr(one, "__code__", None) for one in handlers}
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code in codes for frame, _ in frames)
 
 
 _runs: dict[str, RunState] = {}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -131,6 +134,137 @@ def test_ctrl_c_ends_the_run_even_if_a_function_catches_it() -> None:
     assert len(ROWS) < 1000
 
 
+HANGS = (ctypes.c_int * 2)()
+"""Whether calls hang, and whether one has begun; the cache does not know this memory."""
+ADDRESS = ctypes.addressof(HANGS)
+
+
+def hang() -> None:
+    states = (ctypes.c_int * 2).from_address(ADDRESS)
+    states[1] = 1
+    while states[0]:
+        time.sleep(0.01)
+
+
+def falls_back(row: int) -> int:
+    try:
+        hang()
+    except:  # noqa: E722 - as much user code does
+        return -1
+    return row
+
+
+def raises_instead(row: int) -> int:
+    try:
+        hang()
+    except BaseException:  # noqa: BLE001
+        raise ValueError("no answer") from None
+    return row
+
+
+def falls_back_later(row: int) -> int:
+    return falls_back(row) if row == 3 else row
+
+
+class FallsBack:
+    """A model that returns -1 if it is interrupted, and keeps the fact."""
+
+    sign = 1
+
+    def predict(self, rows: list[int]) -> list[int]:
+        found = [falls_back(row) for row in rows]
+        if -1 in found:
+            self.sign = -1
+        return [self.sign * row for row in found]
+
+
+PRESSES = "import os, signal, sys; sys.stdin.read(1); os.kill(os.getppid(), signal.SIGINT)"
+
+
+def interrupted(graph: mm.Graph) -> None:
+    """Run a graph whose calls hang, and press Ctrl-C in the first call.
+
+    Another process sends the signal, since a run observes the signals that its process sends.
+    """
+    HANGS[:] = 1, 0
+    process = subprocess.Popen([sys.executable, "-c", PRESSES], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    pipe = process.stdin.fileno()
+
+    def press() -> None:
+        while not HANGS[1]:
+            time.sleep(0.01)
+        os.write(pipe, b".")
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    with default_handler(), pytest.raises(mm.InterruptedRunError):
+        mm.run(graph, progress=False, max_failed=1.0)
+    HANGS[:] = 0, 0
+    thread.join()
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("function", "rows"),
+    [(falls_back, [1]), (raises_instead, [1]), (falls_back_later, [1, 2, 3])],
+    ids=["returns", "raises", "the last of several"],
+)
+def test_what_a_function_returns_after_ctrl_c_is_not_kept(
+    function: Callable[[int], int], rows: list[int]
+) -> None:
+    graph = mm.pipeline("rows | f", rows=rows, f=function)
+    interrupted(graph)
+    assert mm.run(graph, progress=False)["f"]["value"].tolist() == rows
+    assert mm.run(graph, progress=False).nodes.loc["f", "cached"], "so the first could have been"
+
+
+@pytest.mark.parametrize("cache", [None, "element"])
+def test_nor_what_a_model_returns_or_keeps(cache: str | None) -> None:
+    mm.register("flaky", FallsBack(), batch_size=1, cache=cache)
+    mm.run(mm.pipeline("other | flaky", other=[7, 8, 9]), progress=False)
+    graph = mm.pipeline("rows | flaky", rows=[1, 2, 3])
+    interrupted(graph)
+    assert mm.run(graph, progress=False)["flaky"]["prediction"].tolist() == [1, 2, 3]
+    assert mm.run(graph, progress=False).nodes.loc["flaky", "cached"]
+
+
+def ends_at_two(row: int) -> int:
+    if row == 2:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)
+    return row
+
+
+class EndsAtTwo:
+    """A model that sends SIGTERM to its process."""
+
+    def predict(self, rows: list[int]) -> list[int]:
+        return list(map(ends_at_two, rows))
+
+
+@pytest.mark.parametrize("kind", ["function", "model"])
+def test_an_exit_in_a_signal_handler_ends_the_process(kind: str) -> None:
+    if kind == "model":
+        mm.register("f", EndsAtTwo())
+        graph = mm.pipeline("rows | f", rows=[1, 2, 3])
+    else:
+        graph = mm.pipeline("rows | f", rows=[1, 2, 3], f=ends_at_two)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with pytest.raises(SystemExit) as caught:
+            mm.run(graph, progress=False, max_failed=1.0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught.value.code == 143
+
+
+def test_an_exit_in_a_function_is_the_failure_of_its_element() -> None:
+    result = run(lambda row: sys.exit(1) if row == 2 else row, max_failed=1.0)
+    assert result["f"]["value"].tolist() == [1, 3]
+    assert result.failed["error"].tolist() == ["SystemExit"]
+
+
 class Slow:
     """A model whose first call takes a minute."""
 
@@ -153,7 +287,8 @@ def test_where_nothing_checks_it_is_interrupted_after_a_while(
     monkeypatch.setattr(foreground, "PATIENCE", 0.2)
     over = threading.Event()
     stopped: list[bool] = []
-    interrupt = Interrupt(lambda: stopped.append(True))
+    raised: list[bool] = []
+    interrupt = Interrupt(lambda: stopped.append(True), lambda: raised.append(True))
 
     def watch() -> None:
         while not over.wait(0.02):
@@ -237,6 +372,34 @@ def test_functions_may_use_asyncio_inside_an_event_loop() -> None:
         return values, is_same
 
     assert asyncio.run(cell()) == ([2, 3, 4], True)
+
+
+def test_ctrl_c_ends_a_run_inside_an_event_loop() -> None:
+    after: list[int] = []
+
+    async def cell() -> None:
+        run(stuck_in_a_system_call)
+        after.append(1)
+
+    with pressed(BEGUN) as at, pytest.raises(KeyboardInterrupt):
+        asyncio.run(cell())
+    assert time.monotonic() - at[0] < 10 and not after
+
+
+def test_ctrl_c_while_the_watching_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, start = set(threading.enumerate()), threading.Thread.start
+
+    def press(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name == "mmnotebook-watch":
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(threading.Thread, "start", press)
+    with default_handler(), pytest.raises(mm.InterruptedRunError):
+        run(thread_of)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(LIMIT)
+        assert not thread.is_alive()
 
 
 def test_outside_an_event_loop_nothing_is_changed() -> None:

@@ -128,6 +128,18 @@ class Stuck:
         return batch + 1
 
 
+class Busy(Stuck):
+    """A model whose outputs are wrong while another call runs."""
+
+    sign = 1
+
+    def predict(self, batch: Any) -> Any:
+        made, self.sign = batch * self.sign, -1
+        super().predict(batch)
+        self.sign = 1
+        return made
+
+
 class TestTimeout:
     def test_costs_the_batch_and_no_other(self) -> None:
         Stuck.go.clear()
@@ -139,6 +151,13 @@ class TestTimeout:
         (message,) = set(result.failed["message"])
         assert message.startswith("model 'm' took longer than 0.3 s for a batch of 4; ")
         assert "batch_size=" in message and "timeout=" in message
+
+    def test_later_calls_use_another_copy_of_the_model(self) -> None:
+        Busy.go.clear()
+        mm.register("m", Busy(), batch_size=1, timeout=0.3)
+        result = run("m", [1, 0, 2, 3], max_failed=0.9)
+        Busy.go.set()
+        assert result["m"]["prediction"].tolist() == [1, 2, 3]
 
     def test_is_a_timeout_error_and_errors_in_time_are_the_models(self) -> None:
         assert issubclass(time_limit.CallTimeoutError, TimeoutError)

@@ -72,6 +72,11 @@ class Tracker:
         if self.run is not None:
             self.run.check()
 
+    def check_interrupt(self) -> None:
+        """Raise `Stopped` if the result of a call must be discarded, since a Ctrl-C ended it."""
+        if self.run is not None:
+            self.run.check_interrupt()
+
     def count_inputs(self, count: int) -> None:
         """Count elements of the node's input."""
         self._counts["elements_in"] += count
@@ -85,7 +90,12 @@ class Tracker:
         self.tally.elements_out += count - shown
 
     def fail(self, element_id: str, error: BaseException) -> Failure:
-        """Count an error as the failure of an element, and return the failure."""
+        """Count an error as the failure of an element, and return the failure.
+
+        An error that ends the process is raised.
+        """
+        if self.run is not None:
+            self.run.check_exit(error)
         failed = failure(self.node, element_id, error)
         self._counts["failed"] += 1
         if may_pass(error):

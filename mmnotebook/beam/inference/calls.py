@@ -159,6 +159,8 @@ class Calls:
             # Halves would time out too, because the first call still runs.
             self.errors.update(dict.fromkeys((self._of[place] for place in batch), error))
         except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
+            if self.track.run is not None:
+                self.track.run.check_exit(error)
             if len(batch) == 1:
                 self.errors[self._of[batch[0]]] = error
                 return
@@ -191,7 +193,23 @@ class Calls:
             given = Collated(self.spec.collate(elements), len(batch))
         elif not self.columns:
             given = [own(example) for example in given.rows()]
-        return self.base.raw(given, self.box.model, self.args)
+        try:
+            return self.base.raw(given, self.box.model, self.args)
+        except CallTimeoutError:
+            # The call goes on in this model, which need not support two calls at once.
+            if not self.examination.known.remote:
+                self.handler.load_again(self.box)
+            raise
+        finally:
+            self._check_interrupt()
+
+    def _check_interrupt(self) -> None:
+        """Raise `Stopped` after a Ctrl-C in a call; no later run may use the model."""
+        try:
+            self.track.check_interrupt()
+        except run_state.Stopped:
+            self.handler.forget()
+            raise
 
     def one(self, place: int) -> None:
         """Call the model with one row, counted as a batch."""

@@ -108,8 +108,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
     def lease(self, key: str | None) -> Lease | Loaded:
         """Lease the model: it stays loaded under `key` if the run is in this process."""
         known = knowledge.of(self.base.identity)
-        if self.spec.reset is not None and key is not None:
-            key = f"{key} {self.node}"  # other nodes must not change its state
+        key = self._of_node(key)
         with self.loading():
             if key is None or run_state.find(self.run_id) is None or self._starts_anew(known):
                 lease: Lease | Loaded = Loaded(self.meter.load(self.base.load_model))
@@ -127,10 +126,18 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
 
     def load_again(self, box: Lease | Loaded) -> None:
         """Load a model again after its state changed; keep the new model only during the run."""
-        if self.key is not None:
-            loaded_models.forget(self.key)
+        self.forget()
         with self.loading():
             box.model = self.base.load_model()
+
+    def forget(self) -> None:
+        """Release the loaded model at the end of the run."""
+        if (key := self._of_node(self.key)) is not None:
+            loaded_models.forget(key)
+
+    def _of_node(self, key: str | None) -> str | None:
+        """Return the key of this node's own copy of a model that is reset, else the same key."""
+        return key if key is None or self.spec.reset is None else f"{key} {self.node}"
 
     @contextmanager
     def loading(self) -> Iterator[None]:
