@@ -193,7 +193,8 @@ def test_every_example_in_a_docstring_is_right(
 
 
 def test_the_example_of_unload_can_be_executed_twice() -> None:
-    tests = doctest.DocTestFinder(recurse=False).find(mm.unload, "mm.unload", module=False, globs={})
+    finder = doctest.DocTestFinder(recurse=False)
+    tests = finder.find(mm.unload, "mm.unload", module=False, globs={})
     (test,) = (one for one in tests if one.examples)
     runner = doctest.DocTestRunner(verbose=False)
     assert [runner.run(test, clear_globs=False).failed for _ in range(2)] == [0, 0]
