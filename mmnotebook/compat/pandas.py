@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-Frames = TypeVar("Frames", bound=type)
+_Kind = TypeVar("_Kind", bound=type)
 
 
 def changed_options() -> Iterator[tuple[str, Any]]:
@@ -23,7 +23,7 @@ def changed_options() -> Iterator[tuple[str, Any]]:
             yield name, now
 
 
-def attributes(*names: str) -> Callable[[Frames], Frames]:
+def attributes(*names: str) -> Callable[[_Kind], _Kind]:
     """Return a decorator that declares attributes of a class of frames.
 
     Such attributes are neither columns nor copied to derived frames.
@@ -31,7 +31,7 @@ def attributes(*names: str) -> Callable[[Frames], Frames]:
     Relies on `NDFrame` in `pandas/core/generic.py`.
     """
 
-    def declare(kind: Frames) -> Frames:
+    def declare(kind: _Kind) -> _Kind:
         inside: Any = kind
         inside._internal_names = [*inside._internal_names, *names]
         inside._internal_names_set = {*inside._internal_names_set, *names}
