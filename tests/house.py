@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -91,64 +91,114 @@ def doubles() -> dict[str, list[str]]:
     return {name: paths for name, paths in found.items() if len(paths) > 1}
 
 
-_NAMEDTUPLES = {"_asdict", "_fields", "_field_defaults", "_make", "_replace"}
-"""Public names of named tuples, underscored so that no field has them."""
+_PUBLIC = {"_asdict", "_fields", "_field_defaults", "_make", "_replace", "_ipython_display_"}
+"""Public names of named tuples, underscored so that no field has them, and of IPython."""
 
 
 def _is_private(name: str) -> bool:
+    if name in _PUBLIC or (name.startswith("_repr_") and name.endswith("_")):  # IPython's methods
+        return False
     return name.startswith("_") and not name.startswith("__") and name.strip("_") != ""
 
 
-def _own(trees: list[ast.Module]) -> set[str]:
-    """Return the underscored names that the package itself defines."""
+def _own(tree: ast.Module) -> set[str]:
+    """Return the names that a module itself defines, also in its classes and objects."""
     own = set()
-    for node in (node for tree in trees for node in ast.walk(tree)):
+    for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             own.add(node.name)
         elif isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Store):
             own.add(node.attr if isinstance(node, ast.Attribute) else node.id)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            own.add(node.target.id)
     return own
 
 
-def foreign(allowed: bool = False) -> list[tuple[str, int, str]]:
+def _inherited(path: str, trees: Mapping[str, ast.Module]) -> set[str]:
+    """Return the names that a module and the modules of its base classes define."""
+    tree = trees[path]
+    found = _own(tree)
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    bases = {name.id for one in classes for base in one.bases for name in _names(base)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and bases & {one.name for one in node.names}:
+            place = (node.module or "").replace(".", "/")
+            for other in (f"{place}.py", f"{place}/__init__.py"):
+                found |= _inherited(other, trees) if other in trees else set()
+    return found
+
+
+def _names(node: ast.AST) -> list[ast.Name]:
+    return [one for one in ast.walk(node) if isinstance(one, ast.Name)]
+
+
+def foreign(
+    allowed: bool = False, trees: Mapping[str, ast.Module] | None = None
+) -> list[tuple[str, int, str]]:
     """Return the uses of underscored names of other packages: path, line and name.
+
+    An underscored attribute belongs to another package unless its module defines that name; for
+    attributes of `self`, a module of a base class may define it too. Attributes of what a module
+    imports from another package always belong to that package.
 
     Parameters
     ----------
     allowed
         Whether to return the uses in `compat` instead of those outside.
+    trees
+        The code of the modules by path. Default: the modules of the package.
     """
-    trees = dict(modules())
-    own = _own(list(trees.values()))
+    trees = dict(modules()) if trees is None else trees
     found = []
     for path, tree in trees.items():
         if (Path(path).parts[1] == COMPAT) != allowed:
             continue
+        own, inherited, imported = _own(tree), _inherited(path, trees), _imported(tree)
         for node in ast.walk(tree):
-            for name in _used(node, own):
-                found.append((path, getattr(node, "lineno", 0), name))
+            for name, owner in _underscored(node):
+                root = None if owner is None else _root(owner)
+                known = inherited if root in ("self", "cls", "super") else own
+                if owner is None or root in imported or name not in known:
+                    found.append((path, getattr(node, "lineno", 0), name))
     return found
 
 
-def _used(node: ast.AST, own: set[str]) -> Iterator[str]:
-    if isinstance(node, ast.ImportFrom):
-        parts = (node.module or "").split(".")
-        if parts[0] != PACKAGE and node.level == 0:
-            names = [*parts, *(one.name for one in node.names)]
-            yield from filter(_is_private, names)
+def _imported(tree: ast.Module) -> set[str]:
+    """Return the names that a module imports from other packages."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [one.asname or one.name.partition(".")[0] for one in node.names]
+            found |= {name for name in names if name != PACKAGE}
+        elif isinstance(node, ast.ImportFrom) and not _is_ours(node):
+            found |= {one.asname or one.name for one in node.names}
+    return found
+
+
+def _is_ours(node: ast.ImportFrom) -> bool:
+    return node.level > 0 or (node.module or "").partition(".")[0] == PACKAGE
+
+
+def _root(node: ast.AST) -> str | None:
+    """Return the name with which an expression such as `a.b(c).d` begins; None if there is none."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _underscored(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
+    """Yield the underscored names that a node uses, with the object; None for an import."""
+    if isinstance(node, ast.ImportFrom) and not _is_ours(node):
+        names = [*(node.module or "").split("."), *(one.name for one in node.names)]
+        yield from ((name, None) for name in names if _is_private(name))
     elif isinstance(node, ast.Import):
         parts = [part for one in node.names for part in one.name.split(".")]
-        yield from filter(_is_private, parts)
+        yield from ((part, None) for part in parts if _is_private(part))
     elif isinstance(node, ast.Attribute) and _is_private(node.attr):
-        if node.attr not in {*own, *_NAMEDTUPLES}:
-            yield node.attr
+        yield node.attr, node.value
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
         if node.func.id in ("getattr", "setattr", "hasattr"):
             names = [one for one in texts if isinstance(one, str) and _is_private(one)]
-            yield from (one for one in names if one not in {*own, *_NAMEDTUPLES})
+            yield from ((name, node.args[0]) for name in names)
 
 
 def named_kinds(trees: Iterable[tuple[str, ast.Module]] | None = None) -> list[str]:

@@ -45,7 +45,7 @@ class _Written(Directive):
 
 
 class Magics(_Written):
-    """Each magic: its usage, its description, its options, examples."""
+    """Each magic: its usage, its description, examples, its options, details."""
 
     def lines(self) -> Iterator[str]:
         for name, function in magics().items():
@@ -76,6 +76,16 @@ def _manual(name: str, function: Any) -> Iterator[str]:
     yield from (_escaped(text) + mark + examples, "")
     for action in parser._actions:
         yield from _option(action)
+    yield from _details(parser.epilog or "")
+
+
+def _details(text: str) -> Iterator[str]:
+    """Yield the text after the options; indented paragraphs with columns are shown unchanged."""
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        if re.search(r"\S {2,}\S", paragraph):
+            yield from _block("text", textwrap.dedent(paragraph))
+        else:
+            yield from (_escaped(textwrap.dedent(paragraph)), "")
 
 
 def _option(action: argparse.Action) -> Iterator[str]:

@@ -27,8 +27,7 @@ def rename(document: Document, command: Command) -> Edit:
 
 def _check_name(document: Document, name: str, old: str | None = None) -> None:
     if not checks.is_name(name):
-        remedy = "letters, digits and _, not starting with a digit, and not a Python keyword"
-        raise refused(f"{name!r} is not a valid name", remedy=remedy)
+        raise refused(f"{name!r} is not a valid name", remedy=checks.NAMING)
     if name != old and name in document.taken:
         raise refused(f"there is a {name} already", remedy="names must be unique")
 

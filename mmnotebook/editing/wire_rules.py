@@ -39,14 +39,14 @@ def _refusal(graph: Graph, source: str, port: str | None, target: str) -> str | 
         return f"{target} already has this input"
     if KINDS[graph[source].kind].ends:
         return f"nothing can follow {source}"
-    return _no_output(graph[source], port) or _no_join(graph, into, Input(source, port))
+    return _no_branch(graph[source], port) or _no_join(graph, into, Input(source, port))
 
 
-def _no_output(node: Node, port: str | None) -> str | None:
+def _no_branch(node: Node, port: str | None) -> str | None:
     if node.arms and port is None:
-        return f"{node.name} has several outputs: {', '.join(node.arms)}"
+        return f"{node.name} has several branches: {', '.join(node.arms)}"
     if port is not None and port not in node.arms:
-        return f"{node.name} has no output {port}"
+        return f"{node.name} has no branch {port}"
     return None
 
 
@@ -56,7 +56,7 @@ def _no_join(graph: Graph, into: Node, wire: Input) -> str | None:
     if gather_of(graph, into, inputs) != "join":
         return None
     if any(other.node == wire.node for other in into.inputs):
-        return f"{into.name} joins {wire.node} already, and a join takes one output of each step"
+        return f"{into.name} joins {wire.node} already, and a join takes one branch of each step"
     if any(other.key == wire.key for other in into.inputs):
         return f"{into.name} already has an input with the key {wire.key}"
     return None

@@ -13,6 +13,10 @@ _DIGITS = 13
 _NEAR = 2e-3  # the maximum relative error of a rounded fraction
 
 
+NAMING = "use letters, digits and _, begin with a letter or _, and avoid Python keywords"
+"""What to do about a name that is not valid, for error messages."""
+
+
 def is_name(value: Any) -> bool:
     """Return whether a value can be the name of a node, a model or a function.
 

@@ -1,4 +1,8 @@
-"""Causes of failures: failures grouped by error, the most frequent first."""
+"""Causes of failures: failures grouped by error, the most frequent first.
+
+Messages that differ only in a value of the element have the same cause: numbers, addresses and
+quoted texts are ignored.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_VARIES = re.compile(r"0x[0-9a-fA-F]+|\d+(?:[.,_]\d+)*(?:[eE][+-]?\d+)?")
+_NUMBERS = re.compile(r"0x[0-9a-fA-F]+|(?:(?<![\w)-])-)?\d+(?:[.,_]\d+)*(?:[eE][+-]?\d+)?")
+_QUOTED = re.compile(
+    r"""(?<![\w\\])b?(?P<quote>['"`])(?:(?!(?P=quote))[^\\]|\\.)*(?:(?P=quote)(?!\w)|…\Z)""",
+    re.DOTALL,
+)
+"""A quoted text, also one whose end is cut off. An apostrophe in a word is not a quote."""
+
 _FEW = 3
-"""If a class has at most this number of different messages, each message is a separate cause."""
+"""If a class has at most this number of such messages, each message is a separate cause."""
 
 _MOST = 10_000
 """After this number of different messages, further messages are counted by class only."""
@@ -26,7 +36,7 @@ class Cause:
     message, id
         The message and the element's id of the first failure.
     alike
-        Whether all failures have this message, where numbers in the message can differ.
+        Whether all failures have this message, where numbers can differ, but not quoted texts.
     count
         The number of failures.
     """
@@ -39,26 +49,30 @@ class Cause:
 
 
 class Causes:
-    """A counter of failures by cause: by class and by message, where numbers are ignored."""
+    """A counter of failures by cause: by class and message, without the values in the message."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._first: dict[tuple[str, str], tuple[str, str]] = {}
+        self._differ: set[tuple[str, str]] = set()
 
     def add(self, id: str, error: str, message: str) -> None:
         """Count a failure."""
-        key = error, _VARIES.sub("#", message)
+        text = _NUMBERS.sub("#", message)
+        key = error, _QUOTED.sub("''", text)
         if len(self._first) >= _MOST and key not in self._first:
             key = error, ""
         if key not in self._first:
             self._first[key] = message, id
+        elif key not in self._differ and text != _NUMBERS.sub("#", self._first[key][0]):
+            self._differ.add(key)
         self._counts[key] += 1
 
     def ranked(self) -> list[Cause]:
         """List the causes, the most frequent first.
 
-        If most failures of a class have different messages, the class is one cause, because such
-        messages contain values of the elements.
+        If most failures of a class still have different messages, the class is one cause, because
+        such messages contain values of the elements without quotes.
         """
         found: list[Cause] = []
         for error in dict.fromkeys(error for error, _ in self._counts):
@@ -68,7 +82,8 @@ class Causes:
                 first = next(iter(counts))
                 found.append(Cause(error, *self._first[first], False, total))
             else:
-                found += [Cause(error, *self._first[k], True, n) for k, n in counts.items()]
+                for key, count in counts.items():
+                    found.append(Cause(error, *self._first[key], key not in self._differ, count))
         return sorted(found, key=lambda cause: -cause.count)
 
 

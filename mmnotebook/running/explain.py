@@ -11,6 +11,7 @@ from mmnotebook.beam.prepare import Prepared, prepare
 from mmnotebook.errors import counted
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.results.tables import html_table
+from mmnotebook.running.identities import reasons
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,9 @@ class Explanation:
     ----------
     table
         One row per node, in graph order. The columns are node, kind, lowering, group, max_models
-        and reason. `reason` says how the node runs, and why. `lowering` ("blocks" or "beam"),
-        `group` and `max_models` are set only for a model per key.
+        and reason. `reason` says how the node runs, and why; if it is known before the run that the
+        node cannot be cached, it also says why. `lowering` ("blocks" or "beam"), `group` and
+        `max_models` are set only for a model per key.
 
     See Also
     --------
@@ -74,9 +76,10 @@ def explain(graph: Graph) -> Explanation:
     Returns
     -------
     Explanation
-        A row per node. For a model per key, this includes the chosen lowering and grouping, and
-        the estimated numbers of model loads and model calls on which the choice is based. They are
-        estimated from the keys of the source's first elements.
+        A row per node. For a node that every run computes again, it includes the reason, if this
+        is known before the run. For a model per key, it includes the chosen lowering and grouping,
+        and the estimated numbers of model loads and model calls on which the choice is based. They
+        are estimated from the keys of the source's first elements.
 
     Raises
     ------
@@ -101,15 +104,16 @@ def explain(graph: Graph) -> Explanation:
     import pandas as pd
 
     prepared = prepare(graph)
-    rows = [_row(node, prepared) for node in prepared.graph.order()]
+    uncached = reasons(prepared)
+    rows = [_row(node, prepared, uncached[node.name]) for node in prepared.graph.order()]
     columns = ["node", "kind", "lowering", "group", "max_models", "reason"]
     table = pd.DataFrame(rows, columns=columns, dtype=object)
     return Explanation(table.astype({"max_models": "Int64"}))
 
 
-def _row(node: Node, prepared: Prepared) -> dict[str, Any]:
+def _row(node: Node, prepared: Prepared, uncached: str) -> dict[str, Any]:
     row: dict[str, Any] = {"node": node.name, "kind": node.kind, "lowering": None, "group": None}
-    row["reason"] = _reason(node, prepared)
+    row["reason"] = _reason(node, prepared) + (uncached and f"; not cacheable: {uncached}")
     decision = prepared.decisions.get(node.name)
     if not isinstance(decision, Decision):  # a step kind of another package may use another class
         return {**row, "max_models": None}

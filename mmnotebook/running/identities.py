@@ -19,10 +19,28 @@ from mmnotebook.sources.sources import SourcePlan
 def behind(prepared: Prepared) -> Behind:
     """Return the current identities of the objects to which the names in a graph refer."""
     data = {name: files(plan) for name, plan in prepared.plans.items()}
-    data |= {name: _known(identity.of_blocks, made) for name, made in prepared.objects.items()}
     data |= {name: _known(Recording.digest, made) for name, made in prepared.recordings.items()}
+    return _behind(prepared, data)
+
+
+@fingerprint.scan_modules_once()
+def reasons(prepared: Prepared) -> dict[str, str]:
+    """Return why nodes are not cacheable, as far as is known before a run; "" if nothing is known.
+
+    Files are not read, and Beam transforms are not recorded: their content is never the reason.
+    """
+    sources = {node.name for node in prepared.graph if not node.inputs}
+    unread = {
+        name: Identity(fingerprint.digest(name)) for name in sources - prepared.objects.keys()
+    }
+    known = _behind(prepared, unread)
+    return {name: one.reason for name, one in fingerprint.identities(prepared.graph, known).items()}
+
+
+def _behind(prepared: Prepared, data: dict[str, Identity]) -> Behind:
+    others = {name: made for name, made in prepared.objects.items() if name not in data}
     return Behind(
-        data,
+        data | {name: _known(identity.of_blocks, made) for name, made in others.items()},
         {name: function(one) for name, one in prepared.functions.items()},
         {name: model(spec) for name, spec in prepared.models.items()},
         {name: model(spec) for name, spec in prepared.refreshed.items()},

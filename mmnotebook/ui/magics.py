@@ -8,7 +8,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
-from IPython.core.magic_arguments import argument, kwds, magic_arguments
+from IPython.core.magic_arguments import argument, magic_arguments
 from IPython.display import display
 
 from mmnotebook.graph.graph import Graph
@@ -19,18 +19,113 @@ from mmnotebook.ui.common.variables import NotebookMagics
 from mmnotebook.ui.model_arguments import model_arguments
 
 _ASSIGN = argument(
-    "--result", "-o", type=arguments.variable_name, help="Variable to assign the result to."
+    "--result",
+    "-o",
+    type=arguments.variable_name,
+    metavar="NAME",
+    help="Variable to assign the result to (default: mm.last only).",
 )
 _LIMIT = argument(
     "--limit",
     type=arguments.count,
     metavar="N",
-    help="Use only the first N elements of each source.",
+    help="Use only the first N elements of each source (default: all).",
 )
-_UNTIL = argument("--until", metavar="NODE", help="Run only NODE and the nodes that it needs.")
-_FRESH = argument("--fresh", action="store_true", help="Recompute every node, also cached ones.")
-_BACKGROUND = argument("--background", action="store_true", help="Run in the background.")
-_RUN_OPTIONS = "[--result RESULT] [--limit N] [--until NODE] [--fresh] [--background]"
+_UNTIL = argument(
+    "--until",
+    metavar="NODE",
+    help="Run only NODE and the nodes that it needs (default: all nodes).",
+)
+_FRESH = argument(
+    "--fresh",
+    action="store_true",
+    help="Compute every node, also cached ones (default: off).",
+)
+_BACKGROUND = argument(
+    "--background",
+    action="store_true",
+    help="Finish the cell at once, and run in the background (default: off).",
+)
+
+_MODEL = """
+Registering a name again replaces its model. Values that are variables must be defined in the
+notebook. A dict needs quotes around it.
+
+In Python: mm.register(name, target, ...). Its documentation describes every option in full.
+"""
+_PIPELINE = """
+The text of a pipeline:
+
+  name = data | step | step    one or more lines
+  | step                       continues the line before
+
+A step is one of these:
+
+  mlp                          a registered model, a function, or the name of another pipeline
+  [mlp, tree]                  every step of the list receives every element
+  split(a=0.9, b=0.1)          each element goes to one branch, by weight
+  switch(f, a=..., b=...)      each element goes to the branch that f returns
+  cascade(small, big, below=0.8)
+                               big receives the elements of which small is less sure
+  keyed({...}, by=...)         a model per key
+  map(f), flat_map(f), filter(f)
+  vote(), mean(), stack()      combine several outputs for one element
+  read("path"), write("path")  files
+
+Where the text is:
+
+  In a cell, the text is the body of the cell. In a line, it follows NAME; options may be before
+  and after it. NAME alone shows or runs the graph with that name again. If the text of a line
+  begins with a bracket, it cannot follow a NAME: use a cell.
+
+Running (see also %mm_run?):
+
+  The options from --result to --background need --run. Nodes that an earlier run has stored are
+  read from the cache; --fresh computes them again. With --background, `-o r` assigns the run in
+  progress: r.result() waits for its result, r.cancel() cancels it.
+
+Reading:
+
+  read("photos/*") reads images with the pixel values of their files, rotated by their EXIF
+  orientation. mode="RGB" (or "L", "RGBA") converts them to bytes, rotate=False does not rotate
+  them. read("rows/*.csv.gz") decompresses csv and jsonl. If a file of a glob or a folder cannot be
+  read, only that file fails; its path is the id of the failure.
+
+Writing:
+
+  write("out.parquet") (or .csv, .jsonl) writes a row per element, with its id. Integers stay
+  integers even if one is missing; arrays and Series become lists, frames become records, in csv
+  as JSON. In jsonl, missing values and NaN are null, infinity is an error, dates are strings. A
+  value that could only be written as its repr (an object, a sparse matrix; bytes in csv and jsonl)
+  is an error that names the field. A field with the name of one of the file's own columns becomes
+  `<name>_field`. A new file is readable by its user only (0600); an existing file keeps its
+  permissions, and a link stays a link.
+
+In Python: mm.pipeline(text), mm.run(graph).
+"""
+_RUN = """
+The cache:
+
+  A node is read from the cache if an earlier run, in this kernel or another, has computed it with
+  the same step, functions, models, data and inputs. r.why says why each node was computed.
+
+In the background:
+
+  The cell shows the progress of the run, while other cells can be executed. With `-o running`,
+  running.result() waits for the result and returns it, or raises the run's error; running.done and
+  running.progress show its progress; running.cancel() cancels it. Without -o, the result is in
+  mm.last when the run has finished.
+
+In Python: mm.run(graph, limit=..., until=..., max_failed=..., fresh=..., wait=False).
+"""
+_BUILDER = """
+If NAME is not a variable yet, the canvas is empty. The variable is assigned after every edit that
+leaves the graph valid. Executed again, the magic shows the same builder, with its layout and its
+undo history. If another graph was assigned to NAME in the meantime, the builder shows that graph,
+and undo restores the previous one.
+
+In Python: mm.Builder(graph).
+"""
 
 
 @magics_class
@@ -39,12 +134,11 @@ class PipelineMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
+    @arguments.manual("[NAME TARGET] [options]", _MODEL)
     @model_arguments
     @line_magic
     def mm_model(self, line: str) -> None:
         """Register a model under a name; without arguments, show the registered models.
-
-        Registering a name again replaces its model. In Python: mm.register(name, target, ...).
 
         Examples::
 
@@ -99,15 +193,15 @@ class PipelineMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
-    @kwds(usage=f"%(prog)s [NAME] [--run] {_RUN_OPTIONS} [TEXT]")
+    @arguments.manual("[NAME] [options] [TEXT]", _PIPELINE)
     @argument(
         "name",
         nargs="?",
         metavar="NAME",
         type=arguments.variable_name,
-        help="Variable to assign the graph to.",
+        help="Variable to assign the graph to (default: none).",
     )
-    @argument("--run", action="store_true", help="Run the graph and show the result.")
+    @argument("--run", action="store_true", help="Run the graph, show the result (default: off).")
     @_ASSIGN
     @_LIMIT
     @_UNTIL
@@ -116,37 +210,6 @@ class PipelineMagics(NotebookMagics):
     @line_cell_magic
     def mm_pipeline(self, line: str, cell: str | None = None) -> None:
         """Create a pipeline's graph from its text, show it and, with --run, run it.
-
-        In a cell, the text is the cell's body. In a line, the text follows NAME, with options
-        before or after it; NAME alone shows or runs the graph with that name again. If the
-        text of a line begins with a bracket, it cannot follow a NAME: use a cell.
-
-        The text is a sequence of lines `name = data | step | step`; a line that begins with `|`
-        continues the line before. A step is a registered model, a function, the name of another
-        pipeline, a list of steps, which all receive every element, or one of split(a=0.9, b=0.1),
-        switch(f, a=..., b=...), cascade(small, big, below=0.8), keyed({...}, by=...), map(f),
-        flat_map(f), filter(f), vote(), mean(), stack(), read("path"), write("path").
-
-        read("photos/*") reads images with the pixel values of their files, rotated by their EXIF
-        orientation. read("photos/*", mode="RGB") (or "L", "RGBA") converts them to bytes,
-        rotate=False does not rotate them. read("rows/*.csv.gz") decompresses csv and jsonl. If a
-        file of a glob or a folder cannot be read, only that file fails; its path is the id of the
-        failure.
-
-        write("out.parquet") (or .csv, .jsonl) writes a row per element, with its id. Values keep
-        their types: integers stay integers even if one is missing, arrays and Series become lists,
-        frames become records, in csv as JSON. A value that could only be written as its repr
-        (an object, a sparse matrix; bytes in csv and jsonl) is an error that names the field.
-        In jsonl, missing values and NaN are null, infinity is an error, dates are strings. A field
-        with the name of one of the file's own columns becomes `<name>_field`. A new file is
-        readable by its user only (0600); an existing file keeps its permissions, and a link stays a
-        link.
-
-        With --run, nodes that an earlier run has stored are read from the cache; --fresh recomputes
-        them. With --background the cell finishes immediately: `-o r` assigns the run in progress,
-        r.result() waits for its result and r.cancel() cancels it; see %mm_run?.
-
-        In Python: mm.pipeline(text), mm.run(graph).
 
         Examples::
 
@@ -177,6 +240,7 @@ class PipelineMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
+    @arguments.manual("NAME [options]", _RUN)
     @argument("name", metavar="NAME", help="Variable of the graph.")
     @_ASSIGN
     @_LIMIT
@@ -194,18 +258,6 @@ class PipelineMagics(NotebookMagics):
     def mm_run(self, line: str) -> None:
         """Run a graph and show the result, which is also mm.last.
 
-        Nodes are read from the cache if an earlier run, in this kernel or another, has computed
-        them with the same step, functions, models, data and inputs; r.why says why each node was
-        computed. --fresh recomputes every node.
-
-        With --background the cell finishes immediately and shows the progress of the run, while
-        other cells can be executed. `-o running` assigns the run in progress: running.result()
-        waits for the result and returns it, or raises the run's error; running.done and
-        running.progress show its progress; running.cancel() cancels it. Without -o, the result is
-        in mm.last when the run has finished.
-
-        In Python: mm.run(graph, limit=..., until=..., max_failed=..., fresh=..., wait=False).
-
         Examples::
 
           %mm_run digits_ab
@@ -219,6 +271,7 @@ class PipelineMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
+    @arguments.manual("[NAME]", _BUILDER)
     @argument(
         "name",
         nargs="?",
@@ -230,13 +283,6 @@ class PipelineMagics(NotebookMagics):
     @line_magic
     def mm_builder(self, line: str) -> None:
         """Open the visual builder on a graph; edits update the variable.
-
-        If NAME is not a variable yet, the canvas is empty. The variable is assigned after every
-        edit that leaves the graph valid. Executed again, the magic shows the same builder, with its
-        layout and its undo history. If another graph was assigned to NAME in the meantime, the
-        builder shows that graph, and undo restores the previous one.
-
-        In Python: mm.Builder(graph).
 
         Examples::
 

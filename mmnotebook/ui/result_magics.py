@@ -12,7 +12,16 @@ from mmnotebook.ui.common.variables import NotebookMagics
 
 _WHERE = ("--where", "-w")
 _PLOTS = ("latency", "memory")
-_RESULT = argument("--result", "-r", help="Variable of a result (default: the latest result).")
+_RESULT = argument(
+    "--result", "-r", metavar="NAME", help="Variable of a result (default: the latest result)."
+)
+
+_INSPECT = """
+EXPR is an expression of the columns that the table shows. It needs no quotes, and ends at the next
+option.
+
+In Python: mm.inspect(result, node, n=20, where="...").
+"""
 
 
 @magics_class
@@ -21,19 +30,18 @@ class ResultMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
+    @arguments.manual("NODE [options]", _INSPECT)
     @argument("node", metavar="NODE", help="Node whose output to show.")
     @argument("-n", type=arguments.count, default=20, help="Number of rows (default: 20).")
     @argument(
         *_WHERE,
         metavar="EXPR",
-        help="Show only rows for which this expression is true; it ends at the next option.",
+        help="Show only the rows for which EXPR is true (default: all rows).",
     )
     @_RESULT
     @line_magic
     def mm_inspect(self, line: str) -> None:
         """Show the outputs of a node, one row per element.
-
-        In Python: mm.inspect(result, node, n=20, where="...").
 
         Examples::
 
@@ -50,13 +58,12 @@ class ResultMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
+    @arguments.manual("ID [options]", "In Python: mm.trace(result, id).")
     @argument("id", metavar="ID", help="Id of an element, in quotes if it has spaces.")
     @_RESULT
     @line_magic
     def mm_trace(self, line: str) -> None:
         """Follow one element through every node that it reached.
-
-        In Python: mm.trace(result, id).
 
         Examples::
 
@@ -69,6 +76,9 @@ class ResultMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
+    @arguments.manual(
+        "PLOT [PLOT] [options]", "In Python: mm.plot.latency(result), mm.plot.memory(result)."
+    )
     @argument(
         "plots",
         nargs="+",
@@ -80,8 +90,6 @@ class ResultMagics(NotebookMagics):
     @line_magic
     def mm_plot(self, line: str) -> None:
         """Plot the latency per batch or the memory of the models of a result.
-
-        In Python: mm.plot.latency(result), mm.plot.memory(result).
 
         Examples::
 
@@ -98,11 +106,10 @@ class ResultMagics(NotebookMagics):
 
     @no_var_expand
     @magic_arguments()
+    @arguments.manual("", "In Python: mm.doctor().")
     @line_magic
     def mm_doctor(self, line: str) -> None:
         """Show what works on this machine, what is missing, and how to get it.
-
-        In Python: mm.doctor().
 
         Examples::
 

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from matplotlib.image import imread
 import mmnotebook as mm
 from mmnotebook.ui.common.arguments import split_pipeline_line, words
 
-MAGICS = ("model", "pipeline", "run", "inspect", "trace", "plot", "doctor")
+MAGICS = ("model", "pipeline", "run", "builder", "inspect", "trace", "plot", "doctor")
 
 
 @pytest.mark.parametrize(
@@ -263,8 +264,18 @@ def test_every_manual_has_an_example_and_every_option(notebook: Any, name: str) 
     assert f"%mm_{name}" in manual.split("Examples::")[1]
     assert "In Python: mm." in manual
     described = manual.split("Examples::")[1]
+    usage, text, *_ = (
+        part for part in re.split(r"\n\n+", manual.removeprefix("::")) if part.strip()
+    )
+    assert usage.strip().startswith(f"%mm_{name}") and "\n" not in usage.strip()
+    assert text[0].isupper() and text.rstrip().endswith(".")
+    lines = described.splitlines()
     for action in magic.parser._actions:
         assert action.help, action.dest
+        if action.option_strings:
+            (line,) = (one for one in lines if one.startswith(f"  {action.option_strings[0]} "))
+            assert line.endswith(f" {action.help}")
+            assert re.search(r"\(default: .+\)\.$", action.help), action.dest
         for option in action.option_strings:
             assert option in described
 

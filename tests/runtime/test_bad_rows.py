@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from apache_beam.ml.inference.base import ModelHandler
+from hypothesis import given
+from hypothesis import strategies as st
 
 import mmnotebook as mm
 from mmnotebook.elements.elements import failure
@@ -424,8 +427,81 @@ def test_causes_are_counted_and_summarized() -> None:
         "1 × Odd: no 1 ('0')"
     )
     assert causes.said(found, 1).endswith("; 6 × 2 other causes")
-    two = causes.of([("0", "MissingOutput", "no 'a'"), ("1", "MissingOutput", "no 'b'")])
+    two = causes.of([("0", "ValueError", "too long"), ("1", "ValueError", "too short")])
     assert [cause.count for cause in two] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        (
+            ["could not convert string to float: 'a'", "could not convert string to float: 'b'"],
+            "2 × ValueError: such as could not convert string to float: 'a' (first: '0')",
+        ),
+        (["field `x` is -1", "field `y` is 20.5"], "2 × ValueError: such as field `x` is -1"),
+        (['no "it\'s"', "no 'it'"], "2 × ValueError: such as no \"it's\" (first: '0')"),
+        ([r"bad b'\'a'", "bad b''"], r"2 × ValueError: such as bad b'\'a' (first: '0')"),
+        (["bad 'aaa…", "bad 'bbb…"], "2 × ValueError: such as bad 'aaa… (first: '0')"),
+        (["-1 is below 0", "5 is below 0"], "2 × ValueError: -1 is below 0 (first: '0')"),
+        (["can't read, don't", "can't write, don't"], "can't write, don't ('1')"),
+    ],
+)
+def test_messages_that_differ_in_a_value_have_one_cause(messages: list[str], said: str) -> None:
+    found = causes.of((str(n), "ValueError", message) for n, message in enumerate(messages))
+    assert said in causes.said(found)
+
+
+NUMBERS = st.one_of(
+    st.integers().map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.integers(0, 2**48).map(hex),
+)
+QUOTED = st.one_of(st.text().map(repr), st.binary().map(repr))
+TEMPLATES = ("could not read {0}", "{0} is not in {1}", "field {0}: expected more than {1}")
+
+
+@given(
+    st.sampled_from(TEMPLATES),
+    st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1)
+    | st.lists(st.tuples(QUOTED, NUMBERS), min_size=1)
+    | st.lists(st.tuples(QUOTED, QUOTED), min_size=1),
+)
+def test_values_of_elements_make_no_cause_of_their_own(
+    template: str, values: list[tuple[str, str]]
+) -> None:
+    messages = [template.format(*some) for some in values]
+    (cause,) = causes.of((str(n), "ValueError", message) for n, message in enumerate(messages))
+    assert (cause.message, cause.id, cause.count) == (messages[0], "0", len(messages))
+    assert cause.alike or len(set(messages)) > 1
+
+
+@given(st.lists(st.tuples(st.sampled_from("AB"), st.text(max_size=12)), min_size=1))
+def test_causes_count_every_failure_once_in_any_order(rows: list[tuple[str, str]]) -> None:
+    failures = [(str(n), error, message) for n, (error, message) in enumerate(rows)]
+    found, back = causes.of(failures), causes.of(reversed(failures))
+    total = Counter(error for error, _ in rows)
+    for some in (found, back):
+        counts: Counter[str] = Counter()
+        for cause in some:
+            counts[cause.error] += cause.count
+        assert counts == total
+    assert sorted((c.error, c.count) for c in found) == sorted((c.error, c.count) for c in back)
+
+
+def test_the_memory_of_causes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(causes, "_MOST", 3)
+    counted = causes.Causes()
+    words = ["one", "two", "three", "four", "five", "four"]
+    for place, word in enumerate(word for word in words for _ in range(2)):
+        counted.add(str(place), "ValueError", word)
+    assert len(counted._first) == len(counted._counts) == 4
+    ranked = counted.ranked()
+    assert [(cause.message, cause.alike, cause.count) for cause in ranked] == [
+        ("four", False, 6),
+        ("one", True, 2),
+        ("two", True, 2),
+        ("three", True, 2),
+    ]
 
 
 def test_one_line_of_a_long_message_is_cheap() -> None:

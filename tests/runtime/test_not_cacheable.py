@@ -18,11 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pytest
 import torch
 
 import mmnotebook as mm
+from mmnotebook.sources import identity
 
 PAGE = (Path(__file__).parents[2] / "docs/howto/caching.md").read_text("utf-8")
 FOLDER = Path(tempfile.gettempdir()) / f"not-cacheable-{uuid.uuid4().hex}"
@@ -311,6 +313,48 @@ def why() -> dict[str, str]:
 @pytest.mark.parametrize("name", CAUSES)
 def test_a_cause_has_its_reason(name: str, why: dict[str, str]) -> None:
     assert why[name] == f"not cacheable: {CAUSES[name][1]}"
+
+
+def test_explain_has_the_reasons_that_are_known_before_a_run() -> None:
+    functions = {name: function for name, (function, _) in CAUSES.items()} | REMEDIES
+    graph = mm.pipeline("\n".join(f"rows | {name}" for name in functions), rows=[1], **functions)
+    reasons = mm.explain(graph).table.set_index("node")["reason"]
+    shown = {
+        name: reason.partition("; not cacheable: ")[2]
+        for name, reason in reasons.items()
+        if "not cacheable" in reason
+    }
+    assert shown.items() <= {name: reason for name, (_, reason) in CAUSES.items()}.items()
+    assert len(shown) >= 10 and {"iterator", "time_"} <= shown.keys()
+
+
+def test_explain_has_the_reason_of_an_upstream_node_and_reads_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("x\n1\n")
+    monkeypatch.setattr(identity, "of_files", lambda plan: pytest.fail("the files were read"))
+    graph = mm.pipeline(f"read({str(file)!r}) | clock | key", clock=f_clock, key=key)
+    read, clock, after = repr(mm.explain(graph)).splitlines()
+    reason = CAUSES["time_"][1]
+    assert "not cacheable" not in read
+    assert clock.endswith(f"; not cacheable: {reason}")
+    assert after.endswith(f"; not cacheable: upstream node 'clock': {reason}")
+
+
+def test_explain_has_the_reason_of_data_and_does_not_record_a_beam_transform() -> None:
+    graph = mm.pipeline("rows | key\nmade | key", rows=[iter("ab")], made=Unread(), key=key)
+    rows, after, made, _ = repr(mm.explain(graph)).splitlines()
+    assert "; not cacheable: " in rows
+    assert "; not cacheable: upstream node 'rows': " in after
+    assert made == "made (source): a Beam transform"
+
+
+class Unread(beam.PTransform):
+    """A source that fails if it becomes part of a pipeline."""
+
+    def expand(self, begin: Any) -> Any:
+        raise AssertionError("the source was read")
 
 
 @pytest.mark.parametrize("name", CAUSES)

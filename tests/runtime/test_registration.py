@@ -14,7 +14,8 @@ from typing import Any
 import joblib
 import pytest
 import torch
-from apache_beam.ml.inference.base import KeyedModelHandler
+from apache_beam.ml.inference.base import KeyedModelHandler, ModelHandler
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
@@ -317,3 +318,18 @@ def test_invalid_names(name: Any) -> None:
 def test_several_fields_are_kept_in_order() -> None:
     assert mm.register("m", toys.Scale(), input=["b", "a"]).input == ("b", "a")
     assert mm.register("m", toys.Scale(), input="b").input == "b"
+
+
+@pytest.mark.parametrize(
+    ("framework", "target"),
+    [("sklearn", DummyClassifier().fit([[0.0]], [1])), ("python", lambda batch, **options: batch)],
+)
+def test_arguments_are_accepted_although_old_versions_of_beam_refuse_them(
+    framework: str, target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(handler: Any, inference_args: Any) -> None:
+        raise ValueError("inference_args were provided")
+
+    monkeypatch.setattr(ModelHandler, "validate_inference_args", refuse)  # as in Beam 2.70
+    spec = mm.register("m", target, framework=framework, inference_args={"a": 1})
+    assert dict(spec.inference_args) == {"a": 1}

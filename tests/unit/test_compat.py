@@ -577,6 +577,19 @@ class TestLibraries:
         assert np.shares_memory(of_pandas.memory(column), mapped)
         assert of_pandas.memory("a") == "a"
 
+    def test_the_attributes_of_a_class_of_frames(self) -> None:
+        @of_pandas.attributes("note")
+        class Noted(pd.DataFrame):  # type: ignore[misc]
+            note = ""
+
+        frame = Noted({"x": [1]})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            frame.note = "here"
+        assert frame.note == "here" and list(frame.columns) == ["x"]
+        assert not hasattr(frame.copy(), "note")
+        assert "note" not in pd.DataFrame._internal_names_set
+
     def test_the_usual_config_of_sklearn(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import sklearn as library
 

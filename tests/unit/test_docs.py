@@ -190,3 +190,11 @@ def test_every_example_in_a_docstring_is_right(
     tests = finder.find(DOCUMENTED[name], name, module=False, globs={})
     runner = doctest.DocTestRunner(verbose=False)
     assert [runner.run(one).failed for one in tests if one.examples] == [0]
+
+
+def test_the_example_of_unload_can_be_executed_twice() -> None:
+    finder = doctest.DocTestFinder(recurse=False)
+    tests = finder.find(mm.unload, "mm.unload", module=False, globs={})
+    (test,) = (one for one in tests if one.examples)
+    runner = doctest.DocTestRunner(verbose=False)
+    assert [runner.run(test, clear_globs=False).failed for _ in range(2)] == [0, 0]

@@ -44,8 +44,8 @@ def test_there_are_cases_of_every_reason_and_operation() -> None:
         "would create a cycle",
         "already has this input",
         "nothing can follow",
-        "has several outputs",
-        "has no output",
+        "has several branches",
+        "has no branch",
         "joins s already",
         "already has an input with the key",
     )

@@ -26,6 +26,11 @@ def test_every_public_class_has_a_name_of_its_own() -> None:
     assert house.doubles() == {}
 
 
+def test_private_names_of_other_packages_are_used_in_compat_only() -> None:
+    assert house.foreign() == []
+    assert len(house.foreign(allowed=True)) > 20
+
+
 def test_no_step_kind_is_compared_by_name() -> None:
     assert house.named_kinds() == []
 
@@ -85,10 +90,36 @@ class TestTheChecks:
             ("frame._hidden", ["_hidden"]),
             ("getattr(frame, '_hidden', None)", ["_hidden"]),
             ("row._asdict()", []),
+            ("view._repr_html_()", []),
             ("self._own", []),
+            ("self._above", []),
+            ("super()._above()", []),
+            ("other._own", []),
+            ("getattr(other, '_own')", []),
             ("from mmnotebook.graph import _private", []),
+            # names that the package uses too
+            ("other._above", ["_above"]),
+            ("self._elsewhere", ["_elsewhere"]),
+            ("frame._elsewhere", ["_elsewhere"]),
+            ("getattr(frame, '_elsewhere')", ["_elsewhere"]),
+            ("pd.DataFrame._own", ["_own"]),
+            ("pd.DataFrame(rows)['x']._own", ["_own"]),
+            ("getattr(pd.Series, '_own')", ["_own"]),
         ],
     )
     def test_a_name_of_another_package(self, line: str, found: list[str]) -> None:
-        nodes = ast.walk(ast.parse(line))
-        assert [name for node in nodes for name in house._used(node, {"_own"})] == found
+        own = (
+            "import pandas as pd\nfrom mmnotebook.above import Above\n"
+            "class Own(Above):\n    _own = 1\n"
+        )
+        trees = {
+            "mmnotebook/here.py": ast.parse(own + line),
+            "mmnotebook/above.py": ast.parse("class Above:\n    def _above(self): pass"),
+            "mmnotebook/there.py": ast.parse("class Other:\n    _elsewhere: int"),
+        }
+        assert [name for _, _, name in house.foreign(trees=trees)] == found
+
+    def test_compat_may_use_the_names_of_other_packages(self) -> None:
+        trees = {"mmnotebook/compat/torch.py": ast.parse("from torch import _C")}
+        assert house.foreign(trees=trees) == []
+        assert house.foreign(allowed=True, trees=trees) == [("mmnotebook/compat/torch.py", 1, "_C")]

@@ -30,6 +30,9 @@ class PythonHandler(ModelHandler[Any, Any, Any]):
     def load_model(self) -> Any:
         return pickles.read(Path(self.path), self.form)
 
+    def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
+        pass  # arguments of the method; Beam 2.70 refuses all
+
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Any:

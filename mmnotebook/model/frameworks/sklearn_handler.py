@@ -21,6 +21,9 @@ class SklearnHandler(SklearnModelHandlerNumpy):
         super().__init__(str(spec.path), form)
         self._spec = spec
 
+    def validate_inference_args(self, inference_args: dict[str, Any] | None) -> None:
+        pass  # arguments of the method; Beam 2.70 refuses all
+
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Any:

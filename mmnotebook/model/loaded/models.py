@@ -168,10 +168,11 @@ class LoadedModels:
         Examples
         --------
         >>> import mmnotebook as mm
-        >>> spec = mm.register("negate", lambda batch: [-x for x in batch], framework="python")
-        >>> result = mm.run(mm.pipeline("numbers | negate", numbers=[1, 2]), progress=False)
-        >>> mm.unload("negate").models
-        ('negate',)
+        >>> spec = mm.register("minus7", lambda batch: [x - 7 for x in batch], framework="python")
+        >>> graph = mm.pipeline("numbers | minus7", numbers=[1, 2])
+        >>> result = mm.run(graph, fresh=True, progress=False)  # a cached node loads no model
+        >>> mm.unload("minus7").models
+        ('minus7',)
         """
         memory.release_freed()  # also ends leases in reference cycles
         before = memory.own_bytes()

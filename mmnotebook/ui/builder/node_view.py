@@ -154,10 +154,7 @@ class NodeView(Quiet):
         if not self._by_user or new == self.node:
             return
         if not checks.is_name(new):
-            wrong = (
-                f"{new!r} is not a valid name: letters, digits and _, not starting with a digit, "
-                "not a Python keyword"
-            )
+            wrong = f"{new!r} is not a valid name: {checks.NAMING}"
             style.put(self._line, style.error(wrong))
             return
         style.put(self._line, "")

@@ -145,7 +145,7 @@ def _is_in_a_library(file: str) -> bool:
 
 
 def _steps() -> Iterator[Json]:
-    """Yield the listed step kinds, those that take a function first."""
+    """Yield the step kinds that the palette lists; kinds whose step calls a function are first."""
     steps = [kind for kind in KINDS.values() if kind.listed]
     for kind in sorted(steps, key=lambda kind: kind.family != "function"):
         yield _item(kind.name, {}, kind.name, kind.summary)

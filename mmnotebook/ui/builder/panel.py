@@ -192,7 +192,7 @@ class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _check(self) -> bool:
         name = self.name.value.strip()
         good = checks.is_name(name)
-        wrong = f"{name!r} is not a valid name: letters, digits and _, not starting with a digit"
+        wrong = f"{name!r} is not a valid name: {checks.NAMING}"
         style.put(self._line, style.error(wrong) if name and not good else "")
         return good
 

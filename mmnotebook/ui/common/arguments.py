@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from IPython.core.error import UsageError
+from IPython.core.magic_arguments import MagicHelpFormatter, kwds
 
 from mmnotebook.compat import ipython
 from mmnotebook.compat.python import options as options_of
@@ -49,6 +50,29 @@ class Word:
     start: int
     end: int
     is_quoted: bool
+
+
+class _Manual(MagicHelpFormatter):
+    """Formats the manual of a magic with one line per option."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34, width=110)
+
+
+def manual(usage: str, details: str) -> Any:
+    """Return a decorator for the manual of a magic, below `magic_arguments`.
+
+    The manual begins with the docstring: what the magic does, and examples. The options follow,
+    then the details.
+
+    Parameters
+    ----------
+    usage
+        What follows the magic's name: "NAME [options]".
+    details
+        The text after the options.
+    """
+    return kwds(usage=f"%(prog)s {usage}".rstrip(), epilog=details, formatter_class=_Manual)
 
 
 def words(line: str, expressions: Container[str] = ()) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from mmnotebook.compat.pandas import attributes
 from mmnotebook.notebook_state import has_kernel
 from mmnotebook.results.inspection import failures
 from mmnotebook.results.inspection import inspect as plain_inspect
@@ -28,6 +29,7 @@ class _Inspection(NamedTuple):
     answer: pd.DataFrame
 
 
+@attributes("_inspection")
 class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
     """Rows of a node: a DataFrame that a notebook displays as an inspector.
 
@@ -35,9 +37,6 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
     it is displayed as a plain DataFrame.
     """
 
-    # pandas' names of attributes that are neither columns nor copied to derived frames.
-    _internal_names = (*pd.DataFrame._internal_names, "_inspection")
-    _internal_names_set = frozenset(_internal_names)
     _inspection: _Inspection | None = None
 
     @property

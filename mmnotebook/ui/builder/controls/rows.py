@@ -103,10 +103,7 @@ class RowsEditor(SingleEditor):
     def _check_names(self, names: Sequence[str]) -> None:
         for place, name in enumerate(names):
             if not checks.is_name(name):
-                raise InvalidInput(
-                    f"{name!r} is not a valid name: letters, digits and _, "
-                    "not starting with a digit"
-                )
+                raise InvalidInput(f"{name!r} is not a valid name: {checks.NAMING}")
             if name in names[:place]:
                 raise InvalidInput(f"two branches are named {name!r}")
         if len(names) < _LEAST_ARMS:

@@ -45,14 +45,14 @@ function refused(
     return `${target} already has this input`;
   }
   if (from.outputs.length === 0) return `nothing can follow ${source}`;
-  return noOutput(from, port) ?? noJoin(nodes, into, { node: source, port });
+  return noBranch(from, port) ?? noJoin(nodes, into, { node: source, port });
 }
 
-function noOutput(node: SceneNode, port: string | null): string | null {
+function noBranch(node: SceneNode, port: string | null): string | null {
   const arms = node.outputs.filter((arm) => arm !== null);
   if (arms.length > 0 && port === null)
-    return `${node.name} has several outputs: ${arms.join(", ")}`;
-  if (port !== null && !arms.includes(port)) return `${node.name} has no output ${port}`;
+    return `${node.name} has several branches: ${arms.join(", ")}`;
+  if (port !== null && !arms.includes(port)) return `${node.name} has no branch ${port}`;
   return null;
 }
 
@@ -60,7 +60,7 @@ function noOutput(node: SceneNode, port: string | null): string | null {
 function noJoin(nodes: Map<string, SceneNode>, into: SceneNode, wire: End): string | null {
   if (gatherOf(nodes, into, [...into.inputs, wire]) !== "join") return null;
   if (into.inputs.some((other) => other.node === wire.node)) {
-    return `${into.name} joins ${wire.node} already, and a join takes one output of each step`;
+    return `${into.name} joins ${wire.node} already, and a join takes one branch of each step`;
   }
   if (into.inputs.some((other) => (other.label ?? other.node) === wire.node)) {
     return `${into.name} already has an input with the key ${wire.node}`;
