@@ -1,10 +1,10 @@
-"""Inference with models that wait for another process: such models of one run are called together.
+"""Inference with models that wait for another process: they are called at the same time.
 
 A model that is registered with `remote=True` spends its time waiting, so a mirror of two of them
-need not take twice as long as one. Their steps hold their inputs until the bundle ends, or until one
-holds many elements. Then the models are called at the same time, each in a thread of its own, while
-the thread of the run waits: no other code of the user runs at the same time. One model is never
-called by two threads.
+need not take twice as long as one. Their steps hold their inputs until the bundle ends, or until
+one holds many elements. Then the models are called, each in a thread of its own, while the thread
+of the run waits: no other code of the user runs at the same time. One model is never called by two
+threads.
 """
 
 from __future__ import annotations
