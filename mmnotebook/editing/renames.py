@@ -45,14 +45,14 @@ def renamed(document: Document, old: str, new: str) -> Document:
     def follow(wire: Input) -> Input:
         return replace(wire, node=new) if wire.node == old else wire
 
-    nodes = tuple(
-        replace(
-            node,
-            name=new if node.name == old else node.name,
-            inputs=tuple(follow(wire) for wire in node.inputs),
-        )
-        for node in document.graph
-    )
+    def renamed_in(node: Node) -> Node:
+        if node.name == old:
+            return replace(node, name=new, inputs=tuple(map(follow, node.inputs)))
+        if any(wire.node == old for wire in node.inputs):
+            return replace(node, inputs=tuple(map(follow, node.inputs)))
+        return node
+
+    nodes = tuple(map(renamed_in, document.graph))
     groups = tuple(
         replace(group, members=tuple(new if name == old else name for name in group.members))
         for group in document.graph.groups

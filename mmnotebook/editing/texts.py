@@ -10,7 +10,7 @@ from mmnotebook.editing import fields, node_positions
 from mmnotebook.editing.document import Document, Edit
 from mmnotebook.editing.fields import Command
 from mmnotebook.errors import Gap, GraphError, Problem, nearest
-from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.graph import Graph, rebound
 from mmnotebook.graph.names import Names
 from mmnotebook.notation.log import Log
 from mmnotebook.notation.reader import NotationReader
@@ -72,8 +72,7 @@ def read(text: str, names: Names | None, known: Graph | None = None) -> TextRead
     if not all(isinstance(problem, Gap) for problem in found):
         return TextReading(None, found, remedy)
     pipelines = dict.fromkeys((*known.pipelines, *graph.pipelines))
-    bindings = {**known.bindings, **graph.bindings}
-    graph = replace(graph, bindings=bindings, pipelines=tuple(pipelines))
+    graph = rebound(graph, {**known.bindings, **graph.bindings}, tuple(pipelines))
     return TextReading(graph, found, remedy)
 
 

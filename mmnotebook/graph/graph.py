@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mmnotebook.errors import GraphError, Problem, counted, nearest
 from mmnotebook.graph import kinds, upcalls
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import networkx
 
 Gather = Literal["join", "union"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -287,13 +288,18 @@ class Graph:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Graph):
             return NotImplemented
-        return self._content() == other._content()
+        return once(self, _content) == once(other, _content)
 
     def __hash__(self) -> int:
-        return hash(self._content())
+        return hash(once(self, _content))
 
-    def _content(self) -> tuple[frozenset[Node], frozenset[Group]]:
-        return frozenset(self.nodes), frozenset(self.groups)
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields, without what was computed from them: equal graphs pickle alike."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @cached_property
+    def _computed(self) -> dict[Callable[[Graph], Any], Any]:
+        return {}
 
     @cached_property
     def _by_name(self) -> dict[str, Node]:
@@ -394,11 +400,7 @@ class Graph:
         >>> [node.name for node in mm.Graph(tuple(nodes)).order()]
         ['digits', 'tree']
         """
-        import networkx
-
-        place = {name: index for index, name in enumerate(self.names)}
-        ordered = networkx.lexicographical_topological_sort(self.network(), key=place.__getitem__)
-        return tuple(self[name] for name in ordered)
+        return once(self, _order)
 
     def upto(self, name: str) -> Graph:
         """Return the subgraph that contains a node or a group, and all steps before it.
@@ -461,7 +463,7 @@ class Graph:
         >>> sorted(graph.bind(numbers=[1, 2]).bindings)
         ['double', 'numbers']
         """
-        return replace(self, bindings={**self.bindings, **objects})
+        return rebound(self, {**self.bindings, **objects})
 
     def validate(self) -> Graph:
         """Check the graph, and return it if it has no problems.
@@ -595,3 +597,44 @@ class Graph:
             "text/plain": repr(self),
             **{k: upcalls.call(name, self) for k, name in drawn.items()},
         }
+
+
+def once(graph: Graph, compute: Callable[[Graph], T]) -> T:
+    """Return what a function computes from the nodes and groups of a graph, computed only once.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    compute
+        The function. Its result must not depend on the bindings, which `rebound` replaces.
+    """
+    computed = graph._computed
+    if compute not in computed:
+        computed[compute] = compute(graph)
+    found: T = computed[compute]
+    return found
+
+
+def _content(graph: Graph) -> tuple[frozenset[Node], frozenset[Group]]:
+    return frozenset(graph.nodes), frozenset(graph.groups)
+
+
+def _order(graph: Graph) -> tuple[Node, ...]:
+    import networkx
+
+    place = {name: index for index, name in enumerate(graph.names)}
+    ordered = networkx.lexicographical_topological_sort(graph.network(), key=place.__getitem__)
+    return tuple(graph[name] for name in ordered)
+
+
+def rebound(
+    graph: Graph, bindings: Mapping[str, Any], pipelines: tuple[str, ...] | None = None
+) -> Graph:
+    """Replace the bindings of a graph and, if given, its pipelines.
+
+    Both graphs share what is computed from their nodes; see `once`.
+    """
+    new = replace(graph, bindings=bindings, pipelines=pipelines or graph.pipelines)
+    new.__dict__.update(_computed=graph._computed, _by_name=graph._by_name)
+    return new

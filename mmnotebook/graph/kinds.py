@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mmnotebook.graph import upcalls
 from mmnotebook.graph.checks import once_each
@@ -156,7 +158,20 @@ class StepKind:
 
     def param(self, name: str) -> Param | None:
         """Return the parameter with this name; None if there is no such parameter."""
-        return next((param for param in self.params if param.name == name), None)
+        return self.places[name][1] if name in self.places else None
+
+    @cached_property
+    def places(self) -> Mapping[str, tuple[int, Param]]:
+        """The parameters by name, each with its place in `params`."""
+        return {param.name: (place, param) for place, param in enumerate(self.params)}
+
+    @cached_property
+    def naming(self) -> Mapping[Role, tuple[Param, ...]]:
+        """The parameters whose values contain names of data, functions and models, by role."""
+        return {
+            role: tuple(param for param in self.params if param.names == role)
+            for role in get_args(Role)
+        }
 
     @property
     def chooses_models(self) -> bool:
@@ -210,12 +225,13 @@ class StepKinds(Mapping[str, StepKind]):
         self._lock = threading.RLock()
 
     def _kinds(self, whose: str) -> dict[str, StepKind]:
-        if whose not in self._found:
-            with self._lock:
-                if whose not in self._found:
-                    found = sorted(self._find[whose](), key=lambda kind: (kind.rank, kind.name))
-                    self._found[whose] = {kind.name: kind for kind in found}
-        return self._found[whose]
+        if (known := self._found.get(whose)) is not None:
+            return known
+        with self._lock:
+            if whose not in self._found:
+                found = sorted(self._find[whose](), key=lambda kind: (kind.rank, kind.name))
+                self._found[whose] = {kind.name: kind for kind in found}
+            return self._found[whose]
 
     def _all(self) -> dict[str, StepKind]:
         own, others = self._kinds("own"), self._kinds("others")
@@ -227,6 +243,11 @@ class StepKinds(Mapping[str, StepKind]):
     def __getitem__(self, name: str) -> StepKind:
         own = self._kinds("own")
         return own[name] if name in own else self._kinds("others")[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the kind with this name; `default` if there is none."""
+        found = self._kinds("own").get(name)
+        return self._kinds("others").get(name, default) if found is None else found
 
     def __contains__(self, name: object) -> bool:
         return name in self._kinds("own") or name in self._kinds("others")
@@ -255,12 +276,12 @@ def bare_step(role: Role, name: str | None) -> tuple[str, dict[str, Any]]:
 
 def names_of(kind: str, params: Mapping[str, Any], role: Role) -> tuple[str, ...]:
     """Return the names in a step's parameters that have this role, without duplicates."""
-    known = KINDS[kind].params if kind in KINDS else ()
+    step = KINDS.get(kind)
     found: dict[str, None] = {}
-    for param in known:
-        if param.names != role or params.get(param.name) is None:
+    for param in () if step is None else step.naming[role]:
+        value = params.get(param.name)
+        if value is None:
             continue
-        value = params[param.name]
         several = [name for _, name in value] if param.form == "mapping" else [value]
         found.update(dict.fromkeys(several))
     return tuple(found)
@@ -278,7 +299,9 @@ def arm_names(kind: str, params: dict[str, Any]) -> tuple[str, ...]:
     Branches whose name is not a string are left out.
     """
     step = KINDS.get(kind)
-    arms = params.get(step.arms) if step is not None and step.arms is not None else ()
+    if step is None or step.arms is None:
+        return ()
+    arms = params.get(step.arms)
     if not isinstance(arms, (list, tuple)):
         return ()
     names = (arm[0] if isinstance(arm, (list, tuple)) and arm else arm for arm in arms)
@@ -290,20 +313,23 @@ def canonical(kind: str, params: Mapping[str, Any]) -> tuple[tuple[str, Any], ..
 
     Lists are replaced by tuples.
     """
-    known = KINDS[kind].params if kind in KINDS else ()
-    order = {param.name: place for place, param in enumerate(known)}
-    defaults = {param.name: param.default for param in known if not param.required}
-    mappings = {param.name for param in known if param.form == "mapping"}
-    kept = [(name, frozen(value)) for name, value in params.items()]
-    kept = [(name, once_each(value) if name in mappings else value) for name, value in kept]
-    kept = [(name, value) for name, value in kept if not _is_default(value, name, defaults)]
-    return tuple(sorted(kept, key=lambda pair: order.get(pair[0], len(order))))
+    step = KINDS.get(kind)
+    known = {} if step is None else step.places
+    kept = []
+    for name, given in params.items():
+        place, param = known.get(name, (len(known), None))
+        value = frozen(given)
+        if param is not None and param.form == "mapping":
+            value = once_each(value)
+        if param is None or not _is_default(value, param):
+            kept.append((place, name, value))
+    return tuple((name, value) for _, name, value in sorted(kept, key=itemgetter(0)))
 
 
-def _is_default(value: Any, name: str, defaults: Mapping[str, Any]) -> bool:
-    if name not in defaults or type(value) is not type(defaults[name]):
+def _is_default(value: Any, param: Param) -> bool:
+    if param.required or type(value) is not type(param.default):
         return False
-    return bool(value == defaults[name])
+    return bool(value == param.default)
 
 
 def frozen(value: Any) -> Any:

@@ -44,6 +44,7 @@ class Layout:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.order = graph.order()
+        self._place = {node.name: place for place, node in enumerate(self.order)}
         self.groups = sorted(graph.groups, key=lambda group: group.name)
         self._grouped = {member for group in graph.groups for member in group.members}
         self._uses: dict[str, list[tuple[Node, Input]]] = defaultdict(list)
@@ -78,8 +79,7 @@ class Layout:
         if name in self._fork_of:
             return None
         row = self._rows.get(name, LineEnd((name,)))
-        first = next(other.name for other in self.order if other.name in row.members)
-        return row if name == first else None
+        return row if name == min(row.members, key=self._place.__getitem__) else None
 
     def _fed_in_short(self, fork: Node) -> Names:
         """Return the model nodes after a split or switch if it has a short form; otherwise ()."""

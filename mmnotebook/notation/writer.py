@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.graph.graph import Graph, Input, Node, once
 from mmnotebook.graph.kinds import KINDS
 from mmnotebook.notation.layout import Layout, LineEnd
 from mmnotebook.steps.phrases import (
@@ -43,6 +43,10 @@ def to_text(graph: Graph) -> str:
     >>> mm.to_text(graph)
     'a = rows | split(mlp=0.9, tree=0.1)'
     """
+    return once(graph, _text)
+
+
+def _text(graph: Graph) -> str:
     layout = Layout(graph)
     lines: list[str] = []
     place: dict[str, int] = {}

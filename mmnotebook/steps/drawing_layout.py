@@ -157,6 +157,8 @@ def _untangled(
     """
     best, fewest = columns, _crossings(columns, before)
     for sweep in range(_SWEEPS):
+        if not fewest:
+            break
         columns = [list(column) for column in columns]
         beside = after if sweep % 2 else before
         ordered = list(reversed(columns)) if sweep % 2 else columns

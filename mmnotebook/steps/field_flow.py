@@ -85,6 +85,8 @@ def problems(
         The registered models by name.
     """
     flows: dict[str, FieldFlow] = {}
+    starts = [node.name for node in graph if node.step.inputs == "none"]
+    sources = {name: frozenset([name]) for name in starts}
     found: list[Problem] = []
     for node in graph.order():
         if node.step.inputs == "none":
@@ -93,7 +95,9 @@ def problems(
             found += _wrong_id(node, flows[node.name].shape)
             continue
         into = _into(node, flows, found)
-        found += _wrong_key(node, into, graph, flows)
+        above = frozenset[str]().union(*(sources[wire.node] for wire in node.inputs))
+        sources[node.name] = above
+        found += _wrong_key(node, into, [flows[name].shape for name in starts if name in above])
         for name in node.models:
             found += _wrong_inputs(node, models.get(name), into)
         passes = node.step.passes_on and node.gather != "join"
@@ -170,14 +174,11 @@ def _wrong_id(node: Node, shape: Shape) -> list[Problem]:
     return missing(node.name, [node["id"]] if node["id"] else [], shape, "no such column for id=")
 
 
-def _wrong_key(
-    node: Node, into: FieldFlow, graph: Graph, flows: Mapping[str, FieldFlow]
-) -> list[Problem]:
+def _wrong_key(node: Node, into: FieldFlow, sources: list[Shape]) -> list[Problem]:
     """Return a problem if the field of `by=` is missing in the input and in the source data."""
     if kinds.KINDS[node.kind].param("by") is None or not node["by"]:
         return []
-    above = graph.upto(node.name)
-    known = [flows[one.name].shape for one in above if one.step.inputs == "none"]
+    known = list(sources)
     if not into.predicted and not into.row:
         known.append(into.shape)
     message = "the data has no field with this name"

@@ -10,7 +10,7 @@ from typing import Any
 from mmnotebook.errors import Gap, Problem, nearest
 from mmnotebook.graph import checks, kinds
 from mmnotebook.graph.field_selection import is_select
-from mmnotebook.graph.graph import Graph, Input, Node
+from mmnotebook.graph.graph import Graph, Input, Node, once
 from mmnotebook.steps import branch_meetings
 
 FIELDS = '["field"], [["field", "other"]] or .drop("field")'
@@ -18,12 +18,16 @@ FIELDS = '["field"], [["field", "other"]] or .drop("field")'
 
 def problems(graph: Graph) -> list[Problem]:
     """Return all problems of a graph, in the order of its nodes; [] if it is valid."""
-    return _all(graph) or list(_cycle(graph)) or list(_never(graph))
+    return list(once(graph, _problems))
+
+
+def _problems(graph: Graph) -> list[Problem]:
+    return once(graph, _all) or list(_cycle(graph)) or list(_never(graph))
 
 
 def faults(graph: Graph) -> list[Problem]:
     """Return the problems of a graph that may be incomplete: all problems except gaps."""
-    found = [problem for problem in _all(graph) if not isinstance(problem, Gap)]
+    found = [problem for problem in once(graph, _all) if not isinstance(problem, Gap)]
     return found or list(_cycle(graph))
 
 
@@ -127,6 +131,12 @@ def _wires(graph: Graph, node: Node, kind: kinds.StepKind) -> Iterator[Problem]:
         yield from _wire(graph, node, wire)
     if kind.problems is not None:
         yield from kind.problems(graph, node)
+    if len(node.inputs) > 1:
+        yield from _repeated(node)
+
+
+def _repeated(node: Node) -> Iterator[Problem]:
+    """Yield a problem for each input that a node has twice, and for each key of several inputs."""
     for name in _twice(node):
         yield Problem("the same input twice", node=node.name, found=repr(name))
     named = {(wire.node, wire.key) for wire in node.inputs if node.gather == "join"}
@@ -245,9 +255,10 @@ def _cycle(graph: Graph) -> Iterator[Problem]:
     import networkx
 
     try:
-        edges = networkx.find_cycle(graph.network())
-    except networkx.NetworkXNoCycle:
+        graph.order()
         return
+    except networkx.NetworkXUnfeasible:
+        edges = networkx.find_cycle(graph.network())
     path = " → ".join([edges[0][0], *(edge[1] for edge in edges)])
     yield Problem("a step cannot feed itself", node=edges[0][0], found=path, allowed="no cycle")
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from mmnotebook.errors import GraphError, Problem
 from mmnotebook.graph.checks import is_count, is_name
 from mmnotebook.graph.field_selection import Drop
-from mmnotebook.graph.graph import Graph, Group, Input, Node
+from mmnotebook.graph.graph import Graph, Group, Input, Node, rebound
 from mmnotebook.graph.kinds import KINDS, arm_names, default_name
 from mmnotebook.graph.names import Names, role_of
 from mmnotebook.notation.text import parse
+from mmnotebook.steps import field_flow
 from mmnotebook.steps.validation import problems
 from tests.unit.strategies import graphs
 
@@ -417,3 +418,28 @@ def test_a_graph_shows_itself_as_text_and_drawing() -> None:
     assert bundle["text/plain"] == "rows | a"
     assert "<svg" in bundle["text/html"]
     assert bundle["image/svg+xml"].startswith("<svg")
+
+
+@thorough
+@given(graphs(moves=4))
+def test_a_graph_with_other_bindings_has_the_order_of_a_new_graph(graph: Graph) -> None:
+    order = graph.order()
+    bound = rebound(graph, {"a": [1]})
+    assert bound == graph
+    assert dict(bound.bindings) == {"a": [1]}
+    assert bound.order() == order == Graph(graph.nodes, graph.groups).order()
+    added = replace(bound, nodes=(*bound.nodes, Node.make("new", "source", data="new")))
+    assert added != bound
+    assert len(added.order()) == len(order) + 1
+
+
+def test_by_finds_the_fields_of_all_sources_before_a_step() -> None:
+    lines = (
+        "other | elsewhere",
+        'fork = {left, right} | split({"p": 0.5, "q": 0.5}, by="x")',
+        'end = fork.p | split({"r": 0.5, "s": 0.5}, by="z")',
+    )
+    graph = parse("\n".join(lines))
+    shapes = {"left": ["x"], "right": ["y"], "other": ["z"]}
+    (problem,) = field_flow.problems(graph, lambda node: dict.fromkeys(shapes[node.name]), {})
+    assert (problem.node, problem.found, problem.allowed) == ("end", "'z'", "'x', 'y'")

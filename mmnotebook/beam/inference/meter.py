@@ -24,6 +24,7 @@ class Meter:
         self._counts: Counter[str] = Counter()
         self._values: dict[str, int] = {}
         self.seconds = 0.0
+        self.is_elsewhere = False
 
     def load(self, load: Callable[[], Any]) -> Any:
         """Load a model; record the seconds of the load and the size of the model."""
@@ -71,9 +72,15 @@ class Meter:
         self._counts["failed"] += failed
 
     def publish(self, run: run_state.RunState | None = None) -> None:
-        """Publish the counts as Beam's metrics, and to the run; call this inside a bundle only."""
+        """Publish the counts as Beam's metrics, and to the run; call this inside a bundle only.
+
+        In another thread than that of the bundle, only start to measure the next calls: Beam would
+        drop the counts, so they are kept until the bundle publishes them.
+        """
+        self.seconds = 0.0
+        if self.is_elsewhere:
+            return
         add_counts(run, self.namespace, self._counts)
         add_values(run, self.namespace, self._values)
         self._counts.clear()
         self._values.clear()
-        self.seconds = 0.0

@@ -119,8 +119,9 @@ def register(
         every run, and its predictions are never cached.
     remote
         True for a model that runs in another process or machine. It is called for predictions only,
-        never to compare its outputs. None (the default) detects it: a model whose first call
-        connects a socket is remote.
+        never to compare its outputs; several such models that receive the same data are called at
+        the same time, each in a thread of its own. None (the default) detects whether the model is
+        remote: its first call connects a socket.
     version
         A string or integer that you change whenever the predictions of the model can change, such
         as a release or a date. The model is then not computed in every run because of the effects

@@ -28,6 +28,7 @@ KIND = StepKind(
     "one prediction per element by a registered model",
     (model("model", required=True), Param("watch", is_text, "a pattern such as models/*.pt")),
     lowering="mmnotebook.beam.lowering.model:LOWERING",
+    lean="mmnotebook.beam.lowering.model:TOGETHER",
     bare="model",
     named_after="model",
     listed=False,

@@ -12,7 +12,7 @@ from mmnotebook.editing import commands, node_positions, texts
 from mmnotebook.editing.document import Document, Edit
 from mmnotebook.editing.history import History
 from mmnotebook.errors import GraphError, Problem
-from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.graph import Graph, rebound
 from mmnotebook.graph.names import Names
 from mmnotebook.steps import shapes
 from mmnotebook.steps.shapes import Shape
@@ -56,6 +56,8 @@ class Editor:
         self._text_problems: Sequence[Problem] = ()
         self._dropped: tuple[Document, str, Sequence[Problem]] | None = None
         self._revision = 0
+        graph = self.document.graph
+        self._bare = graph, graph
 
     @property
     def document(self) -> Document:
@@ -65,8 +67,11 @@ class Editor:
     def graph(self) -> Graph:
         """The document's graph, with only the bindings that it uses."""
         graph = self.document.graph
-        used = {name for node in graph for name in (*node.data, *node.functions)}
-        return replace(graph, bindings={n: v for n, v in self.bindings.items() if n in used})
+        if self._bare[0] is not graph:
+            used = {name for node in graph for name in (*node.data, *node.functions)}
+            bindings = {n: v for n, v in graph.bindings.items() if n in used}
+            self._bare = graph, rebound(graph, bindings)
+        return self._bare[1]
 
     @property
     def bindings(self) -> Mapping[str, Any]:
@@ -144,7 +149,7 @@ class Editor:
     def bind(self, objects: Mapping[str, Any]) -> None:
         """Replace the bindings of the graph."""
         with self.lock:
-            graph = replace(self.document.graph, bindings=objects)
+            graph = rebound(self.document.graph, objects)
             self._history.document = replace(self.document, graph=graph)
 
     def select(self, names: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from mmnotebook.editing.document import Document
 from mmnotebook.errors import Problem
 from mmnotebook.graph.graph import Node
+from mmnotebook.graph.json_format import to_data
 from mmnotebook.graph.kinds import KINDS
 from mmnotebook.graph.names import Names
 from mmnotebook.steps.descriptions import does
@@ -23,7 +24,7 @@ def nodes(document: Document, problems: Iterable[Problem], names: Names) -> list
     wrong: dict[str, list[str]] = defaultdict(list)
     for problem in problems:
         wrong[problem.node or ""].append(problem_text(problem))
-    stored = json.loads(document.graph.to_json())["nodes"]
+    stored = json.loads(json.dumps(to_data(document.graph)["nodes"]))
     return [
         {**item, **_shown(document, node, names), "problems": wrong[node.name]}
         for item, node in zip(stored, document.graph, strict=True)

@@ -10,7 +10,7 @@ import {
   SelectionMode,
   useStore,
 } from "@xyflow/react";
-import { useId, useMemo, useRef } from "react";
+import { useCallback, useId, useMemo, useRef } from "react";
 import { useBuilder, useNow } from "../bridge";
 import { showsMinimap } from "../commands";
 import { AddMenu } from "./AddMenu";
@@ -34,6 +34,9 @@ const FAR = 0.4; // the zoom below which small texts are hidden
 /** React Flow has the role application, which the element around it has already. */
 const withoutRole = (element: HTMLElement | null) => element?.setAttribute("role", "none");
 const NO_ATTRIBUTION = { hideAttribution: true };
+/** The class of a step in the overview. Like every function that React Flow passes on to its nodes, it
+ * stays the same: with a new one, React Flow renders all nodes again, in every frame of a drag. */
+const miniature = ({ data }: StepNodeType) => kindClass(data.step.kind);
 
 export function Canvas() {
   return (
@@ -59,6 +62,10 @@ function Surface() {
   const { tab, within, keeper, focusEvents, viewEvents } = useHandle(area, keys, plugging.cancel);
   const boxing = useBoxing(area);
   const dropping = useDropping();
+  const openPanel = useCallback(
+    (_event: unknown, { id }: StepNodeType) => now().ask({ type: "focus_panel", nodes: [id] }),
+    [now],
+  );
 
   const flow = useMemo(() => new Flow(), []);
   const chosen = useMemo(() => new Set(selection), [selection]);
@@ -108,7 +115,7 @@ function Surface() {
             {...plugging.events}
             {...boxing}
             {...viewEvents}
-            onNodeDoubleClick={(_, node) => now().ask({ type: "focus_panel", nodes: [node.id] })}
+            onNodeDoubleClick={openPanel}
             connectionLineComponent={PlugLine}
             connectionRadius={24}
             reconnectRadius={10}
@@ -137,7 +144,7 @@ function Surface() {
               <MiniMap<StepNodeType>
                 pannable
                 ariaLabel="Overview"
-                nodeClassName={(node) => kindClass(node.data.step.kind)}
+                nodeClassName={miniature}
                 nodeBorderRadius={16}
               />
             )}
