@@ -23,6 +23,9 @@ class Work:
     ----------
     loads
         Whether a model is being loaded.
+    is_beside
+        Whether another thread works for another node meanwhile. The generators of random numbers
+        do not show which of them drew.
     later
         Records an action, unless the function that performed it returns a value that cannot depend
         on the action; None if no profiler observes returned values.
@@ -30,6 +33,7 @@ class Work:
 
     record: Record
     loads: bool = False
+    is_beside: bool = False
     later: Callable[[origins.Origin, str], None] | None = None
     _states: dict[str, Any] = field(default_factory=dict)
     _whole: bool = False
@@ -42,7 +46,8 @@ class Work:
     def end(self) -> None:
         """Check for random draws since `begin`."""
         if library := generators.drawn(self._states, generators.states(whole=self._whole)):
-            self.varies(f"it drew random numbers ({library})")
+            who = "it, or a model that was called at the same time," if self.is_beside else "it"
+            self.varies(f"{who} drew random numbers ({library})")
 
     def varies(self, why: str) -> None:
         """Record why no other run may reuse the results of the node."""
@@ -72,6 +77,9 @@ def working(work: Work) -> Iterator[None]:
     """Assign actions of this thread, and of threads with its context, to `work` in this block."""
     token = _work.set(work)
     with _lock:
+        for other in _active:
+            if other.record is not work.record:
+                other.is_beside = work.is_beside = True
         _active.append(work)
     try:
         yield

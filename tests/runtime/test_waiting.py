@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from typing import Any, ClassVar
 import pytest
 
 import mmnotebook as mm
+from mmnotebook import observing
 from mmnotebook.beam.inference import waiting
 from mmnotebook.errors import InterruptedRunError
+from mmnotebook.observing import Record
 from mmnotebook.running.foreground import PATIENCE
 from tests.runtime.test_foreground import pressed
 
@@ -234,6 +237,29 @@ def test_a_file_that_one_model_reads_concerns_this_model_only(tmp_path: Path) ->
     changed = run(graph, fresh=False)
     assert predictions(changed, "one") == ["after!", "after!"]
     assert changed.nodes.loc[["one", "other"], "cached"].tolist() == [False, True]
+
+
+def test_a_random_draw_is_attributed_to_all_models_that_are_called_meanwhile() -> None:
+    drawing, other = Record(), Record()
+    begun, drawn = threading.Barrier(2), threading.Barrier(2)
+
+    def work(record: Record, draws: bool) -> None:
+        with observing.within(record):
+            begun.wait(LIMIT_S)
+            if draws:
+                random.random()
+            drawn.wait(LIMIT_S)
+
+    threads = [
+        threading.Thread(target=work, args=arguments)
+        for arguments in ((drawing, True), (other, False))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    whose = "it, or a model that was called at the same time, drew random numbers (random)"
+    assert drawing.observed().volatile == other.observed().volatile == whose
 
 
 def test_an_error_of_one_model_ends_the_run_and_leaves_nothing_behind() -> None:

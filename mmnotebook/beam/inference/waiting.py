@@ -40,6 +40,8 @@ class Held:
 
     Attributes
     ----------
+    rows
+        The number of elements in `batches`, including failed elements.
     batches
         Blocks that are predicted together, as from `beam.BatchElements`.
     made
@@ -48,6 +50,7 @@ class Held:
 
     handler: BlockHandler
     box: Any
+    rows: int = 0
     batches: list[list[Block]] = field(default_factory=list)
     made: list[tuple[Tracker, list[Block]]] = field(default_factory=list)
 
@@ -58,6 +61,7 @@ class Held:
             track = Tracker(self.handler.node, self.handler.run_id)
             made = self.handler.predictions(track, self.batches.pop(0), self.box)
             self.made.append((track, made))
+        self.rows = 0
 
 
 class _Here(threading.local):
@@ -95,8 +99,9 @@ class WaitingFn(pickling.Sent, PlainFn):
 
     def process(self, block: Block) -> Iterator[Any]:
         # Checked first: the other steps have received the earlier blocks, but not yet this one.
-        if sum(weight(one) for batch in self._held.batches for one in batch) >= ROWS:
+        if self._held.rows >= ROWS:
             yield from self._predictions()
+        self._held.rows += weight(block)
         size = self._size_of(block)
         if not self._held.batches or self._size + size > self._rows:
             self._held.batches.append([])
@@ -113,6 +118,8 @@ class WaitingFn(pickling.Sent, PlainFn):
         if self._held.batches:
             together(_HERE.of_run(self.handler.run_id))
         made, self._held.made = self._held.made, []
+        if not made:
+            return
         self.handler.meter.is_elsewhere = False
         self.handler.meter.publish(run_state.find(self.handler.run_id))
         for track, blocks in made:
