@@ -365,7 +365,11 @@ def test_any_pipeline_computes_as_a_step_what_it_computes_alone(
     try:
         graph = parse(f"{to_text(outer)}\nzz = {reference(wire)} | inner", here)
     except GraphError as error:
-        excuses = ("already selects", "joined and others are in a union")
+        excuses = (
+            "already selects",
+            "joined and others are in a union",
+            "no field is left",  # the pipeline drops all fields that the wire selects
+        )
         assert any(excuse in str(error) for excuse in excuses)
         return
     assert parse(to_text(graph)) == graph
