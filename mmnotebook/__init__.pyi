@@ -35,6 +35,7 @@ from mmnotebook.results import plot as plot
 from mmnotebook.results.inspection import trace as trace
 from mmnotebook.results.memory import Forecast as Forecast
 from mmnotebook.results.memory import forecast as forecast
+from mmnotebook.results.node_table import NodeTable as NodeTable
 from mmnotebook.results.results import Result as Result
 from mmnotebook.running.explain import Explanation as Explanation
 from mmnotebook.running.explain import explain as explain

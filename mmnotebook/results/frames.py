@@ -41,7 +41,7 @@ class Order:
         places = np.where(places < 0, len(self._ids), places)
         if ids == origins:
             return np.argsort(places, kind="stable")
-        lineages = list(map(_lineage, ids, origins))
+        lineages = list(map(lineage, ids, origins))
         keys = list(zip(places.tolist(), lineages, strict=True))
         return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
@@ -53,7 +53,7 @@ class Order:
         return ancestor if ancestor in self._ids else id
 
 
-def _lineage(id: str, origin: str) -> tuple[int, ...]:
+def lineage(id: str, origin: str) -> tuple[int, ...]:
     """Return the child numbers in an id: (3, 0) for the child "p/3/0" of "p"; () for no child."""
     if id == origin or not id.startswith(f"{origin}/"):
         return ()
@@ -87,7 +87,23 @@ def _agreed(one: pd.Series, other: pd.Series) -> pd.Series:
 
 
 def rows(elements: Elements, kind: str, order: Order) -> pd.DataFrame:
-    """Return a node's elements in source order.
+    """Return a node's elements in source order; see `in_order`."""
+    return in_order(elements, kind, order.sort(elements.ids, elements.origins))
+
+
+def in_order(
+    elements: Elements, kind: str, places: NDArray[np.intp], examples: Sequence[Any] = ()
+) -> pd.DataFrame:
+    """Return elements of a node in the order of `places`.
+
+    Parameters
+    ----------
+    elements, kind
+        The elements, and the kind of the node.
+    places
+        The positions of the rows in `elements`.
+    examples
+        Values from which the dtype of the outputs is inferred, in addition to the outputs.
 
     Returns
     -------
@@ -95,14 +111,21 @@ def rows(elements: Elements, kind: str, order: Order) -> pd.DataFrame:
         Index: the origins. Columns: id; prediction and model if the node predicts, otherwise
         value; key.
     """
-    columns: dict[str, Sequence[Any]] = {"id": elements.ids}
+    # The elements of a source are not converted to plain values.
+    outputs = elements.given() if is_source(kind) else elements.plain()
+    output = column([*outputs, *examples]).iloc[: len(outputs)]
+    columns: dict[str, Sequence[Any] | pd.Series] = {"id": elements.ids}
     if KINDS[kind].family == "model":
-        columns["prediction"] = elements.plain()
-        columns["model"] = elements.models()
-    else:  # the elements of a source are not converted to plain values
-        columns["value"] = elements.given() if KINDS[kind].family == "source" else elements.plain()
+        columns |= {"prediction": output, "model": elements.models()}
+    else:
+        columns["value"] = output
     columns["key"] = elements.keys
-    return _indexed(columns, elements.origins, order.sort(elements.ids, elements.origins))
+    return _indexed(columns, elements.origins, places)
+
+
+def is_source(kind: str) -> bool:
+    """Return whether a step kind is a source."""
+    return KINDS[kind].family == "source"
 
 
 def joined(members: Mapping[str, pd.DataFrame], order: Order) -> pd.DataFrame:
@@ -126,17 +149,24 @@ def joined(members: Mapping[str, pd.DataFrame], order: Order) -> pd.DataFrame:
         output = frame["prediction"] if "prediction" in frame else frame["value"]
         outputs[name] = dict(zip(frame["id"], output.tolist(), strict=True))
     ids, origins = list(origin_of), list(origin_of.values())
-    columns: dict[str, Sequence[Any]] = {"id": ids}
+    columns: dict[str, Sequence[Any] | pd.Series] = {"id": ids}
     for name, values in outputs.items():
         columns["id_node" if name == "id" else name] = [values.get(id) for id in ids]
     return _indexed(columns, origins, order.sort(ids, origins))
 
 
 def _indexed(
-    columns: Mapping[str, Sequence[Any]], origins: list[str], places: NDArray[np.intp]
+    columns: Mapping[str, Sequence[Any] | pd.Series],
+    origins: list[str],
+    places: NDArray[np.intp],
 ) -> pd.DataFrame:
     """Create a frame with the index `origins`; return its rows in the order of `places`."""
-    frame = pd.DataFrame({name: column(values) for name, values in columns.items()})
+    frame = pd.DataFrame(
+        {
+            name: values if isinstance(values, pd.Series) else column(values)
+            for name, values in columns.items()
+        }
+    )
     frame = frame.set_axis(pd.Index(origins, dtype=object), axis=0)
     return frame.take(places)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mmnotebook.errors import ResultError
+from mmnotebook.results import frames
 from mmnotebook.results.latest import expression_of
 from mmnotebook.results.results import Result
 from mmnotebook.results.values import column
@@ -43,13 +44,14 @@ def inspect(result: Result, node: str, n: int = 20, where: str | None = None) ->
     """
     if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
         raise ResultError(f"n is a number of rows, 1 or more, not {n!r}")
-    frame = result[node]
-    if where is not None:
-        found = matching(frame, where)
-        if not found.any() and (hint := renamed(frame, where)):
-            warnings.warn(f"where={where!r} matches no row: {hint}", stacklevel=3)
-        frame = frame[found].reset_index(drop=True)
-    return frame.head(int(n))
+    table = result.table(node)
+    if where is None:
+        return table.head(int(n))
+    frame = table.to_pandas()
+    found = matching(frame, where)
+    if not found.any() and (hint := renamed(frame, where)):
+        warnings.warn(f"where={where!r} matches no row: {hint}", stacklevel=3)
+    return frame[found].head(int(n)).reset_index(drop=True)
 
 
 def members(result: Result, name: str) -> tuple[str, ...]:
@@ -64,6 +66,9 @@ def failures(result: Result, name: str) -> pd.DataFrame:
     The column `node` is dropped for a single node. The rows are numbered from 0.
     """
     nodes = members(result, name)
+    if not any(node in result.measures and result.measures[node].failed for node in nodes):
+        failed = pd.DataFrame({column: pd.Series([], dtype=object) for column in frames.FAILED})
+        return failed if nodes != (name,) else failed.drop(columns="node")
     failed = result.failed[result.failed["node"].isin(nodes)].reset_index(drop=True)
     return failed if nodes != (name,) else failed.drop(columns="node")
 

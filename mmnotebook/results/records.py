@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 class Elements(Protocol):
@@ -39,6 +41,34 @@ class Elements(Protocol):
 
     def models(self) -> list[str | None]:
         """Return the model of each prediction; None for any other output."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a table needs to know of a shard's elements before it reads them.
+
+    Example values of a column are a few values from which pandas infers the same dtype as from all
+    values of the column.
+
+    Attributes
+    ----------
+    origins
+        The hash of each element's origin.
+    children
+        The child numbers of each element, a row per element, with -1 after the last number:
+        (3, 0) for the child "p/3/0" of "p". There are no columns if no element is a child.
+    given, plain
+        Example values of the outputs: as `Elements.given` and as `Elements.plain` returns them.
+    fields
+        Example values of each field, if all values are records with the same fields; no fields if
+        no value is a record; None otherwise.
+    """
+
+    origins: NDArray[np.uint64]
+    children: NDArray[np.int64]
+    given: list[Any]
+    plain: list[Any]
+    fields: dict[str, list[Any]] | None
 
 
 class Failure(NamedTuple):
@@ -77,8 +107,29 @@ class Warned:
     count: int
 
 
+Places = Mapping[int, NDArray[np.intp]]
+"""For each number of a shard, the positions of elements in it, in ascending order."""
+
+
 class ElementStore(Protocol):
-    """The storage of a run's elements."""
+    """The storage of a run's elements, in shards."""
+
+    def counts(self, node: str) -> list[int]:
+        """Return the number of elements in each shard of a node, without reading the shards."""
+
+    def outlines(self, node: str) -> list[Outline] | None:
+        """Return the outline of each shard, without reading the shards; None if one is missing."""
+
+    def some(self, node: str, places: Places) -> Elements:
+        """Return some elements of a node, in the order of `places`; read only their shards."""
+
+    def some_fields(
+        self, source: str, places: Places, examples: Mapping[str, Sequence[Any]]
+    ) -> pd.DataFrame:
+        """Return the fields of some elements of a source by id; read only their shards.
+
+        The dtype of each column is inferred from its cells and its example values.
+        """
 
     def elements(self, node: str) -> Elements:
         """Return the elements of a node, in any order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -13,13 +14,15 @@ from mmnotebook.errors import RunError, no_attribute
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.results import arms, frames, metrics, summary
 from mmnotebook.results.metrics import ModelMeasure, NodeMeasure
+from mmnotebook.results.node_table import NodeTable, StoredNode
 from mmnotebook.results.records import Elements, ElementStore, Machine, Warned
 
 
 class Result:
     """Results of a run, which `mm.run` returns.
 
-    `result[node]` is a DataFrame of the node's elements, built at the first access.
+    `result[node]` is a DataFrame of the node's elements, built at the first access and then kept.
+    `result.table(node)` reads only the rows that are shown.
 
     Attributes
     ----------
@@ -45,6 +48,8 @@ class Result:
     See Also
     --------
     mmnotebook.run : Run a graph; returns a `Result`.
+    Result.table : A lazy table of a node, for many elements.
+    mmnotebook.inspect : The first rows of a node, as an interactive table.
     mmnotebook.trace : Follow one element through all nodes.
     mmnotebook.plot : Plots of a result.
 
@@ -138,6 +143,56 @@ class Result:
             self._frames[name] = frames.with_fields(rows, fields)
         # A copy, so that the user can change it.
         return self._frames[name].copy()
+
+    def table(self, name: str) -> NodeTable:
+        """Return the elements of a node or group as a lazy table, which reads what it shows.
+
+        Parameters
+        ----------
+        name
+            The name of a node, or of a group of nodes.
+
+        Returns
+        -------
+        NodeTable
+            A table with the rows, columns and dtypes of `result[name]`: `len(table)`,
+            `table.head(n)`, `table.sample(n)`, `table.parts()`, `table.to_pandas()`.
+
+        Raises
+        ------
+        GraphError
+            If the graph has no such name.
+        RunError
+            If the node was not part of the run.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=range(1000), double=lambda x: 2 * x)
+        >>> mm.run(graph, progress=False).table("double")
+          id  value   key
+        0  0      0  None
+        1  1      2  None
+        2  2      4  None
+        3  3      6  None
+        4  4      8  None
+        5 of 1,000 rows of 'double'
+        """
+        members = self._members(name)
+        for node in members or (name,):
+            self._check_ran(node)
+        stored = None
+        if members is None:
+            ran, upstream = self._sources(tuple(self.measures)), self._sources((name,))
+            stored = StoredNode(self._store, self.measures[name].kind, ran, upstream)
+        return NodeTable(name, stored, lambda: self._unkept(name))
+
+    def _unkept(self, name: str) -> pd.DataFrame:
+        """Return `self[name]`, and keep nothing that was not read before."""
+        reader = copy.copy(self)
+        reader._rows, reader._frames = dict(self._rows), dict(self._frames)
+        reader._tables = dict(self._tables)
+        return reader[name]
 
     def __getattr__(self, name: str) -> NoReturn:
         """Raise an error that names the nearest attribute; called for unknown attributes only."""

@@ -20,7 +20,7 @@ from mmnotebook.running.measures import Measured
 from mmnotebook.sources import objects
 from mmnotebook.store import entries, lineage, timed
 from mmnotebook.store.entries import Entry
-from mmnotebook.store.eviction import write_shard
+from mmnotebook.store.outlines import write_shard
 from mmnotebook.store.shards import Damaged
 from mmnotebook.store.store import Draft, Store
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mmnotebook.elements.block import Block
@@ -21,8 +23,8 @@ from mmnotebook.elements.columns import (
 )
 from mmnotebook.elements.packing import concat, pack
 from mmnotebook.results import values
-from mmnotebook.results.records import Failure
-from mmnotebook.store import timed
+from mmnotebook.results.records import Failure, Outline, Places
+from mmnotebook.store import outlines, timed
 from mmnotebook.store.entries import Entry
 
 
@@ -45,6 +47,40 @@ class StoredElements:
     def fields(self, sources: Sequence[str]) -> pd.DataFrame:
         found = [_fields(self._pairs(source)) for source in sources]
         return pd.concat(found) if found else pd.DataFrame(index=pd.Index([], dtype=object))
+
+    def counts(self, node: str) -> list[int]:
+        return [info.rows for info in self._entries[node].infos]
+
+    def outlines(self, node: str) -> list[Outline] | None:
+        return outlines.read(self._entries[node])
+
+    def some(self, node: str, places: Places) -> BlockElements:
+        return BlockElements(list(self._some(node, places)))
+
+    def some_fields(
+        self, source: str, places: Places, examples: Mapping[str, Sequence[Any]]
+    ) -> pd.DataFrame:
+        found = list(self._some(source, places))
+        if not examples:
+            return pd.DataFrame(index=pd.Index([i for b in found for i in b.ids], dtype=object))
+        most = max(map(len, examples.values()))
+        padded: dict[str, Column] = {
+            name: pack(list(itertools.islice(itertools.cycle(some), most)))
+            for name, some in examples.items()
+        }
+        last = Block([""] * most, Records(padded))
+        return _fields((block, None) for block in [*found, last]).iloc[:-most]
+
+    def _some(self, node: str, places: Places) -> Iterator[Block]:
+        """Yield the elements at these positions of shards, which are in ascending order."""
+        entry = self._entries[node]
+        for number, wanted in places.items():
+            start = 0
+            for block in timed.values(entry.shard(entry.infos[number])):
+                first, last = np.searchsorted(wanted, [start, start + len(block)])
+                if last > first:
+                    yield block.take((wanted[first:last] - start).tolist())
+                start += len(block)
 
     def _blocks(self, node: str) -> Iterator[Block]:
         return (block for block, _ in self._pairs(node))

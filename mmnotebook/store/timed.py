@@ -19,7 +19,9 @@ from mmnotebook.store import shards
 from mmnotebook.store.shards import ShardInfo
 
 ELEMENTS = 4096
-"""The maximum number of elements in a shard."""
+"""The maximum number of Beam elements in a shard."""
+ROWS = 1 << 16
+"""A shard gets no more blocks when its blocks have this many elements of a run."""
 BYTES = 32 << 20
 """The approximate maximum size of a shard with more than one element, in bytes."""
 
@@ -145,7 +147,7 @@ class Writer:
     def _start(self) -> None:
         self.buffer: list[Any] = []
         self._times: list[Time | None] = []
-        self._bytes = 0
+        self._bytes = self._rows = 0
 
     def add(self, value: Any, when: Time | None) -> None:
         """Add an element; the caller calls `flush` when `full` is true."""
@@ -155,18 +157,18 @@ class Writer:
             when = stamp, self._windows.setdefault(windows, windows), pane
         self._times.append(when)
         self._bytes += _bytes(value)
+        self._rows += len(value) if isinstance(value, Block) else 1
 
     @property
     def full(self) -> bool:
         """Whether there are enough elements for a shard."""
-        return len(self.buffer) >= ELEMENTS or self._bytes >= BYTES
+        return len(self.buffer) >= ELEMENTS or self._rows >= ROWS or self._bytes >= BYTES
 
     def flush(self) -> str:
         """Write the added elements to a shard; return its file name."""
         usual = all(when == _USUAL for when in self._times)
         shard = self.buffer if usual else Timed(self.buffer, self._times)
-        rows = sum(len(value) if isinstance(value, Block) else 1 for value in self.buffer)
-        name = self._write(self.folder, next(self._numbers), shard, rows).name
+        name = self._write(self.folder, next(self._numbers), shard, self._rows).name
         self._start()
         return name
 

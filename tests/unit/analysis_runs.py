@@ -13,7 +13,7 @@ from apache_beam.ml.inference.base import PredictionResult
 
 from mmnotebook.graph.graph import Graph, Group, Node
 from mmnotebook.results.metrics import ModelMeasure, NodeMeasure, bucket
-from mmnotebook.results.records import Failure, Machine
+from mmnotebook.results.records import Failure, Machine, Places
 from mmnotebook.results.results import Result
 from mmnotebook.results.values import model_of, plain
 
@@ -57,6 +57,20 @@ class MemoryStore:
     source: pd.DataFrame
     failed: Sequence[Failure] = ()
     reads: list[str] = field(default_factory=list)
+
+    def counts(self, node: str) -> list[int]:
+        return [len(self.records[node])]
+
+    def outlines(self, node: str) -> None:
+        """Return None: the tables are read as a whole."""
+
+    def some(self, node: str, places: Places) -> RecordElements:
+        raise NotImplementedError  # without outlines, it is not called
+
+    def some_fields(
+        self, source: str, places: Places, examples: Mapping[str, Sequence[Any]]
+    ) -> pd.DataFrame:
+        raise NotImplementedError  # without outlines, it is not called
 
     def elements(self, node: str) -> RecordElements:
         self.reads.append(node)

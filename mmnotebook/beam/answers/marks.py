@@ -10,7 +10,7 @@ from typing import Any
 
 from mmnotebook.elements.block import Block
 from mmnotebook.errors import StorageError
-from mmnotebook.store import eviction, shards, timed
+from mmnotebook.store import outlines, shards, timed
 from mmnotebook.store.shards import ShardInfo
 
 SUFFIX = ".keys"
@@ -81,8 +81,8 @@ class ShardMarks:
 
 
 def write_shard(draft: Path, number: int, value: Any, rows: int = 0) -> ShardInfo:
-    """Write a shard of a draft with the keys of its inputs; see `eviction.write_shard`."""
-    info = eviction.write_shard(draft, number, value, rows)
+    """Write a shard of a draft with its outline and the keys of its inputs."""
+    info = outlines.write_shard(draft, number, value, rows)
     _write(draft, info, timed.values(value))
     return info
 

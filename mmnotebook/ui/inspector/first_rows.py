@@ -56,7 +56,7 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         from mmnotebook.ui.inspector.pages import NodeRows
 
         rows, failed = (
-            NodeRows(inspection.result[inspection.node]),
+            NodeRows(inspection.result.table(inspection.node)),
             NodeRows(failures(inspection.result, inspection.node)),
         )
         return static_view.page(rows, failed, where=inspection.where, size=inspection.n)
@@ -107,6 +107,8 @@ class InspectedFrame(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
 
 def inspect(result: Result, node: str, n: int = 20, where: str | None = None) -> pd.DataFrame:
     """Return the first rows of a node, in source order; in a notebook, an interactive table.
+
+    Without `where`, only what is shown is read; see `Result.table`.
 
     Parameters
     ----------

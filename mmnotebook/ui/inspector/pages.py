@@ -1,4 +1,4 @@
-"""Pages of a frame's rows: filtered, sorted and sampled.
+"""Pages of the rows of a node: filtered, sorted and sampled.
 
 Cells are created for the rows of one page only; all rows are searched as text.
 """
@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
+from mmnotebook.results.node_table import NodeTable
 from mmnotebook.results.tables import short
 from mmnotebook.results.values import plain
 from mmnotebook.results.where import matching, renamed
@@ -64,29 +65,55 @@ class ShownColumn:
 class NodeRows:
     """The rows of a node, or of its failures.
 
+    Of a lazy table, only the rows of a page are read. The first query that needs all rows (a
+    search, a condition, a sort order) reads all of them, and they stay in memory as long as this
+    object.
+
     Parameters
     ----------
-    frame
-        A frame with a column `id`. The texts of a column `traceback` are collapsed.
+    rows
+        A frame or table with a column `id`. The texts of a column `traceback` are collapsed.
     """
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
+    def __init__(self, rows: pd.DataFrame | NodeTable) -> None:
+        self._rows = rows
         self._before: tuple[Query, int, Places] | None = None
+        self._page: tuple[list[int], pd.DataFrame] | None = None
 
     def __len__(self) -> int:
-        return len(self.frame)
+        return len(self._rows)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """All rows."""
+        return self._rows.to_pandas() if isinstance(self._rows, NodeTable) else self._rows
+
+    @cached_property
+    def _head(self) -> pd.DataFrame:
+        """A frame with the columns and dtypes of all rows."""
+        return self._rows.head(1) if isinstance(self._rows, NodeTable) else self._rows
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all columns."""
+        return [*map(str, self._head.columns)]
+
+    def _chosen(self, places: Sequence[int]) -> pd.DataFrame:
+        """Return the rows at these places; the latest ones stay in memory."""
+        wanted = list(places)
+        if self._page is None or self._page[0] != wanted:
+            is_lazy = isinstance(self._rows, NodeTable) and "frame" not in self.__dict__
+            self._page = wanted, self._rows.rows(wanted) if is_lazy else self.frame.iloc[wanted]
+        return self._page[1]
 
     @cached_property
     def columns(self) -> tuple[ShownColumn, ...]:
         """The columns that are shown."""
-        count = self.frame.shape[1]
+        count = self._head.shape[1]
         half = _COLUMNS // 2
         shown = range(count) if count <= _COLUMNS else [*range(half), *range(count - half, count)]
         return tuple(
-            ShownColumn(
-                place, line(str(self.frame.columns[place])), _is_numeric(self._values(place))
-            )
+            ShownColumn(place, line(self.names[place]), _is_numeric(self._head.iloc[:, place]))
             for place in shown
         )
 
@@ -101,17 +128,17 @@ class NodeRows:
         ResultError
             If its `where` cannot be evaluated.
         """
-        keep = np.ones(len(self.frame), dtype=bool)
+        keep = np.ones(len(self), dtype=bool)
         if query.where.strip():
             keep &= matching(self.frame, query.where).to_numpy()
         needle = query.search.strip().casefold()
         if needle:
-            keep &= np.fromiter((needle in text for text in self._texts), bool, len(self.frame))
+            keep &= np.fromiter((needle in text for text in self._texts), bool, len(self))
         return np.flatnonzero(keep)
 
     def empty_text(self, query: Query) -> str:
         """Return the text that is shown if no row matches the query."""
-        if not len(self.frame):
+        if not len(self):
             return "No rows"
         hint = renamed(self.frame, query.where) if query.where.strip() else None
         return f"No row matches: {hint}" if hint else "No row matches"
@@ -143,11 +170,11 @@ class NodeRows:
 
     def ids(self, places: Sequence[int]) -> list[str]:
         """Return the ids of the elements in these rows."""
-        return [str(id) for id in self.frame["id"].iloc[list(places)]]
+        return [str(id) for id in self._chosen(places)["id"]]
 
     def cells(self, places: Sequence[int], *, square: bool = False) -> list[list[Cell]]:
         """Return the cells of the rows at these places, row by row."""
-        rows = self.frame.iloc[list(places)]
+        rows = self._chosen(places)
         columns = [
             [
                 folded(_last_line(value), value)

@@ -12,6 +12,7 @@ import pandas as pd
 from ipywidgets import HTML, Button, HBox, Layout, Text, ToggleButton, VBox
 
 from mmnotebook.errors import ResultError
+from mmnotebook.results.node_table import NodeTable
 from mmnotebook.ui.inspector.pages import NodeRows, Places, Query
 from mmnotebook.ui.inspector.table import Table
 
@@ -23,7 +24,7 @@ _ERROR = (
 
 
 class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """The rows of a frame with a column `id`.
+    """The rows of a frame or table with a column `id`.
 
     Parameters
     ----------
@@ -81,14 +82,15 @@ class Pane(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.table.observe(lambda change: self._sorted(change["new"]), "sort")
         self.table.on_msg(lambda _, content, __: self._on_message(content))
 
-    def show(self, frame: pd.DataFrame, *, keep: bool = False) -> None:
-        """Show another frame; if `keep`, with the same search, condition and order."""
+    def show(self, shown: pd.DataFrame | NodeTable, *, keep: bool = False) -> None:
+        """Show other rows; if `keep`, with the same search, condition and order."""
         with self._lock:
-            alike = [*map(str, frame.columns)] == [*map(str, self._rows.frame.columns)]
+            rows = NodeRows(shown)
+            alike = rows.names == self._rows.names
             query = replace(self._query, start=0) if keep else Query()
             self._query = query if alike else replace(query, sort=None)
-            self._rows = NodeRows(frame)
-            self.search.continuous_update = len(frame) <= _LIVE
+            self._rows = rows
+            self.search.continuous_update = len(rows) <= _LIVE
             self.search.value, self.where.value = query.search, query.where
             self._draw()
 

@@ -13,6 +13,7 @@ from ipywidgets import HTML, Dropdown, HBox, Layout, Tab, VBox
 
 from mmnotebook.errors import MMError
 from mmnotebook.results.inspection import failures, members
+from mmnotebook.results.node_table import NodeTable
 from mmnotebook.results.results import Result
 from mmnotebook.ui.inspector import static_view
 from mmnotebook.ui.inspector.pages import NodeRows
@@ -105,13 +106,13 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
                 node = self.node if self.node in names else names[-1] if names else None
             if result is self._result and node == self.node:
                 return
-            frame = None if node is None else result[node]
+            table = None if node is None else result.table(node)
             if self._result is None:
                 self.tabs.selected_index = 0
             if result is not self._latest:
                 self._latest, self._failed_run = result, None
             self._result = result
-            self._show(node, frame)
+            self._show(node, table)
 
     def show_failed(self, node: str, failed: pd.DataFrame, result: Result | None = None) -> None:
         """Show the failures of the node in which a run failed.
@@ -138,7 +139,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         elif result is not None and node in result:
             self.show(result, node)
 
-    def _show(self, node: str | None, frame: pd.DataFrame | None) -> None:
+    def _show(self, node: str | None, table: NodeTable | None) -> None:
         keep = self.node in (None, node)
         self.node = node
         self._fill(node)
@@ -148,10 +149,10 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         elif self._failed_run is not None and node is not None:
             failed = self._failed_run[1].drop(columns="node")
             counts = "the run failed at this node, after the failures below"
-        frame = _NONE if frame is None else frame
-        self.elements.show(frame, keep=keep)
+        rows = _NONE if table is None else table
+        self.elements.show(rows, keep=keep)
         self.failures.show(failed, keep=keep)
-        self.tabs.titles = (f"Elements ({len(frame):,})", f"Failed ({len(failed):,})")
+        self.tabs.titles = (f"Elements ({len(rows):,})", f"Failed ({len(failed):,})")
         self._counts.value = counts
         self._follow()
 
@@ -203,7 +204,7 @@ class Inspector(VBox):  # type: ignore[misc]  # ipywidgets has no types
         if self._result is None or self.node is None:
             return {"text/plain": _NOTHING, "text/html": f"<div>{_NOTHING}</div>"}
         rows, failed = (
-            NodeRows(self._result[self.node]),
+            NodeRows(self._result.table(self.node)),
             NodeRows(failures(self._result, self.node)),
         )
         plain = f"{self.node}: {len(rows):,} elements, {len(failed):,} failed"
