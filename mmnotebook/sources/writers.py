@@ -7,16 +7,16 @@ import errno
 import os
 import stat
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from mmnotebook import storage
 from mmnotebook.elements.block import Block
 from mmnotebook.errors import RunError, nearest, one_line
 from mmnotebook.sources.cells import in_json
 from mmnotebook.sources.overlap import ignores_case
-from mmnotebook.sources.written import CellTable
+from mmnotebook.sources.written import ColumnTypes, Layout, TimeFormats, arrow_of, frame_of
 
 ENDINGS = (".parquet", ".csv", ".jsonl")
 
@@ -93,11 +93,16 @@ def _unwritable(node: str, path: str, why: str, remedy: str | None = None) -> Ru
     )
 
 
-def write(path: str, blocks: Sequence[Block]) -> None:
+def write(path: str, blocks: Iterable[Block]) -> None:
     """Write all elements to a temporary file, which replaces the target when it is complete.
 
     Only the user can read a new file (0600), like all files that mmnotebook writes. An existing
     file keeps its permissions, and a link to it remains a link.
+
+    Parameters
+    ----------
+    blocks
+        The elements, which are read several times, and one block at a time.
 
     Raises
     ------
@@ -105,11 +110,11 @@ def write(path: str, blocks: Sequence[Block]) -> None:
         If a value cannot be written; the message names its field and element.
     """
     where = target(path)
-    table = CellTable.of(blocks)
+    layout = Layout.of(blocks)
     draft = where.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with storage.create_private(draft) as file:
-            _WRITERS[Path(path).suffix.lower()](table, file)
+            _WRITERS[Path(path).suffix.lower()](layout, blocks, file)
             mode = _mode(where)
             if mode is not None:
                 if not stat.S_ISREG(mode):
@@ -120,33 +125,54 @@ def write(path: str, blocks: Sequence[Block]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _jsonl(table: CellTable, file: BinaryIO) -> None:
-    file.writelines(f"{line}\n".encode() for line in table.each(in_json))
+def _jsonl(layout: Layout, blocks: Iterable[Block], file: BinaryIO) -> None:
+    for table in layout.tables(blocks):
+        file.writelines(f"{line}\n".encode() for line in table.each(in_json))
 
 
-def _csv(table: CellTable, file: BinaryIO) -> None:
-    frame = table.as_text().frame()
+def _csv(layout: Layout, blocks: Iterable[Block], file: BinaryIO) -> None:
+    types, times = ColumnTypes({}), TimeFormats()
+    has_return = any("\r" in name for name in layout.columns)
+    for table in layout.tables(blocks):
+        cells = table.as_text().cells()
+        types.add(cells)
+        times.add(cells)
+        texts = (cell for some in cells.values() for cell in some if isinstance(cell, str))
+        has_return = has_return or any("\r" in text for text in texts)
+    dtypes = dict(types.frame(layout.columns).dtypes)
     # Without quotes, a "\r" in a text would end the line.
-    quoting = csv.QUOTE_NONNUMERIC if _has_return(frame) else csv.QUOTE_MINIMAL
-    frame.to_csv(file, index=False, quoting=quoting)
+    quoting = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
+    head = frame_of({name: [] for name in layout.columns}, dtypes)
+    file.write(head.to_csv(index=False, quoting=quoting).encode())
+    for table in layout.tables(blocks):
+        frame = times.as_text(frame_of(table.as_text().cells(), dtypes))
+        file.write(frame.to_csv(index=False, header=False, quoting=quoting).encode())
 
 
-def _has_return(frame: Any) -> bool:
-    texts = (cells for _, cells in frame.items() if cells.dtype.kind == "O")
-    return any("\r" in text for cells in (frame.columns, *texts) for text in _texts(cells))
-
-
-def _texts(cells: Iterable[Any]) -> Iterable[str]:
-    return (text for text in cells if isinstance(text, str))
-
-
-def _parquet(table: CellTable, file: BinaryIO) -> None:
+def _parquet(layout: Layout, blocks: Iterable[Block], file: BinaryIO) -> None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(table.arrow(), file)
+    types = ColumnTypes(layout.dtypes)
+    for table in layout.tables(blocks):
+        types.add(table.cells())
+    frame = types.frame(layout.columns)
+    schema, dtypes = arrow_of(frame).schema, dict(frame.dtypes)
+    with pq.ParquetWriter(file, schema) as writer:
+        waiting, size = [], 0
+        for table in layout.tables(blocks):
+            waiting.append(arrow_of(frame_of(table.cells(), dtypes), schema))
+            size += waiting[-1].nbytes
+            if size > _GROUP:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting, size = [], 0
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting))
 
 
 _WRITERS = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+_GROUP = 16 << 20
+"""The approximate size of a row group of a parquet file before compression, in bytes."""
 
 
 def told(error: Exception) -> tuple[str, str | None]:

@@ -11,6 +11,7 @@ KIND = StepKind(
     "the elements as files: parquet, csv or jsonl by the path's ending",
     (Param("path", is_text, "a path", required=True),),
     lowering="mmnotebook.beam.lowering.write:LOWERING",
+    lean="mmnotebook.beam.lowering.write:LEAN",
     ends=True,
     rank=140,
     how="all elements in one file",
