@@ -28,7 +28,7 @@ _SIMPLE = {str, bool, float, type(None)}
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileColumns:
     """The columns of a file.
 
     Attributes
@@ -40,14 +40,17 @@ class Layout:
         `id`, is written as `<name>_field`.
     dtypes
         The pandas dtypes, by column, of the fields that were read from a DataFrame.
+    counts
+        The number of elements in each block that has elements.
     """
 
     columns: Sequence[str]
     names: Mapping[Any, str]
     dtypes: Mapping[str, Any]
+    counts: Sequence[int]
 
     @classmethod
-    def of(cls, blocks: Iterable[Block]) -> Layout:
+    def of(cls, blocks: Iterable[Block]) -> FileColumns:
         """Return the columns of a file with the elements of some blocks.
 
         Raises
@@ -59,8 +62,10 @@ class Layout:
         fields: dict[Any, None] = {}
         order: dict[tuple[bool, Any], None] = {}
         dtypes: list[Mapping[str, Any]] = []
+        counts: list[int] = []
         are_records = True
         for block in filter(len, blocks):
+            counts.append(len(block))
             for own, more in _kinds_of_rows(block):
                 fixed.update(dict.fromkeys(own))
                 fields.update(dict.fromkeys(more))
@@ -76,6 +81,7 @@ class Layout:
             [names[name] if is_field else name for is_field, name in order] or ["id"],
             names,
             {names[name]: dtype for name, dtype in shared.items()},
+            counts,
         )
 
     def tables(self, blocks: Iterable[Block]) -> Iterator[CellTable]:

@@ -27,6 +27,7 @@ TARGETS = {
     "parquet": "out.parquet",
     "csv": "out.csv",
     "jsonl": "out.jsonl",
+    "folder": "out/",
 }
 
 

@@ -136,13 +136,13 @@ def test_numbers_are_those_of_a_dict(drawn: list[list[int]]) -> None:
     assert [of_member.tolist() for of_member in found] == wanted
 
 
-def parts(folder: Path, ids: Sequence[int], rows: int) -> list[id_ranges.Part]:
+def parts(folder: Path, ids: Sequence[int], rows: int) -> list[id_ranges.IndexedBlock]:
     """Write elements with these numbers as ids and codes, in blocks of `rows` elements."""
     file, made = spill.SpillFile(folder), []
     for start in range(0, len(ids), rows):
         some = list(ids[start : start + rows])
         block = Block(list(map(str, some)), pack(some))
-        made.append(id_ranges.Part(file.add(block), np.array(some, np.uint32)))
+        made.append(id_ranges.IndexedBlock(file.add(block), np.array(some, np.uint32)))
     file.close()
     return made
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse
 import torch
@@ -333,8 +334,6 @@ def elements(draw: st.DrawFn) -> list[Any]:
 
 def content(path: str) -> Any:
     if path.endswith("parquet"):
-        import pyarrow.parquet as pq
-
         table = pq.read_table(path)
         return table.schema.to_string(), repr(table.to_pylist())
     return Path(path).read_bytes()
@@ -415,10 +414,113 @@ class TestBlocks:
         assert not list(storage.session_folder().glob("write-*"))
 
     def test_small_blocks_make_one_row_group(self) -> None:
-        import pyarrow.parquet as pq
-
         writers.write("out.parquet", [Block([str(n)], pack([n])) for n in range(50)])
         assert pq.ParquetFile("out.parquet").num_row_groups == 1
+
+
+class TestFolders:
+    @pytest.fixture(autouse=True)
+    def small_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(writers, "PART_ROWS", 4096)
+
+    @pytest.mark.parametrize("runner", [None, FnApiRunner()])
+    @pytest.mark.parametrize(
+        ("path", "ending"), [("out/", "parquet"), ("out.csv/", "csv"), ("out.jsonl/", "jsonl")]
+    )
+    def test_the_parts_are_the_file(self, path: str, ending: str, runner: Any) -> None:
+        rows = [{"n": n, "m": None if n < 9000 else n} for n in range(10_000)]
+        text = f'out = rows | same\nx = out | write("{path}")\ny = out | write("one.{ending}")'
+        graph = mm.pipeline(text, rows=rows, same=same)
+        mm.run(graph, progress=False, runner=runner)
+        parts = sorted(Path(path).iterdir())
+        assert [one.name for one in parts] == [
+            f"part-{place:05d}-of-00003.{ending}" for place in range(3)
+        ]
+        assert stat.S_IMODE(Path(path).stat().st_mode) == 0o700
+        if ending == "parquet":
+            whole = pd.read_parquet("one.parquet")
+            pd.testing.assert_frame_equal(pd.read_parquet(path).reset_index(drop=True), whole)
+            assert {str(pq.read_schema(one)) for one in parts} == {
+                str(pq.read_schema("one.parquet"))
+            }
+        else:
+            lines = [one.read_text().splitlines() for one in parts]
+            head = 1 if ending == "csv" else 0
+            joined = lines[0] + [line for some in lines[1:] for line in some[head:]]
+            assert joined == Path(f"one.{ending}").read_text().splitlines()
+
+    def test_an_earlier_result_is_replaced_whole(self) -> None:
+        for count in (10_000, 5):
+            run('rows | same | write("out/")', rows=list(range(count)), same=same)
+            Path("out").chmod(0o750)
+        assert [one.name for one in Path("out").iterdir()] == ["part-00000-of-00001.parquet"]
+        run('rows | same | write("out")', rows=[1, 2], same=same)  # the folder exists
+        assert pd.read_parquet("out")["value"].tolist() == [1, 2]
+        assert [*Path().iterdir()] == [Path("out")]
+        assert stat.S_IMODE(Path("out").stat().st_mode) == 0o750
+
+    def test_no_elements_are_one_part(self) -> None:
+        run('rows | filter(bool) | write("out.csv/")', rows=[0, 0], bool=bool)
+        assert Path("out.csv/part-00000-of-00001.csv").read_text() == "id\n"
+
+    def test_a_link_to_a_folder_stays_a_link(self) -> None:
+        Path("real").mkdir()
+        Path("out").symlink_to("real")
+        run('rows | same | write("out/")', rows=[1], same=same)
+        assert Path("out").is_symlink() and len(list(Path("real").iterdir())) == 1
+
+    def test_other_files_are_not_removed(self) -> None:
+        Path("out").mkdir()
+        Path("out/notes.txt").write_text("mine")
+        with pytest.raises(RunError, match="other files, such as 'notes.txt'.*\n.*empty folder"):
+            run('rows | same | write("out/")', rows=[1], same=same)
+
+        def adds(value: Any) -> Any:
+            Path("late").mkdir()
+            Path("late/notes.txt").write_text("mine")
+            return value
+
+        with pytest.raises(RunError, match="other files, such as 'notes.txt'"):
+            run('rows | adds | write("late/")', rows=[1], adds=adds)
+        found = sorted(str(one) for one in Path().rglob("*"))
+        assert found == ["late", "late/notes.txt", "out", "out/notes.txt"]
+
+    def test_a_failed_run_leaves_the_earlier_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        run('rows | same | write("out/")', rows=[1], same=same)
+        with pytest.raises(RunError, match="'write' cannot write 'out/': field 'f'"):
+            run('rows | same | write("out/")', rows=[{"f": {1, 2}}], same=same)
+        rename = Path.rename
+
+        def fails(own: Path, to: Path) -> Any:
+            if to.name == "out" and len(list(own.iterdir())) == 3:
+                raise OSError(errno.EIO, "broken disk")
+            return rename(own, to)
+
+        monkeypatch.setattr(Path, "rename", fails)
+        with pytest.raises(RunError, match="broken disk"):
+            run('rows | same | write("out/")', rows=list(range(10_000)), same=same)
+        assert pd.read_parquet("out")["value"].tolist() == [1]
+        assert [*Path().iterdir()] == [Path("out")]
+
+    def test_what_cannot_be_a_folder_is_refused(self) -> None:
+        Path("file.csv").write_text("mine")
+        Path("o").mkdir()
+        for text, says in {
+            'rows | same | write("file.csv/")': "it is not a folder",
+            'rows | same | write("none/out/")': "no writable folder",
+            'rows | same | write("out")': "allowed endings.*\n.*'out/'.*folder",
+            'a = rows | write("o/")\nb = rows | write("./o/")': "both write",
+            'a = rows | write("o/")\nb = rows | write("o/b.csv")': "into the folder that 'a' repl",
+        }.items():
+            with pytest.raises(RunError, match=says):
+                run(text, rows=[1], **({"same": same} if "same" in text else {}))
+        assert sorted(Path().rglob("*")) == [Path("file.csv"), Path("o")]
+
+    def test_a_folder_that_the_graph_reads_is_refused(self) -> None:
+        run('rows | same | write("out.csv/")', rows=[1], same=same)
+        for read in ("out.csv/*.csv", "out.csv/part-00000-of-00001.csv", "out.csv/part-*"):
+            with pytest.raises(RunError, match="source 'r' reads it"):
+                run(f'r = read("{read}")\nr | same | write("out.csv/")', same=same)
 
 
 def parse(text: str) -> int:

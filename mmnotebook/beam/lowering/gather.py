@@ -17,7 +17,7 @@ from mmnotebook.beam.dofns.inferences import inferences
 from mmnotebook.beam.dofns.node_fn import NodeFn, apply
 from mmnotebook.beam.dofns.tracking import weight
 from mmnotebook.beam.lowering import id_ranges, join
-from mmnotebook.beam.lowering.id_ranges import Codes, Part
+from mmnotebook.beam.lowering.id_ranges import Codes, IndexedBlock
 from mmnotebook.beam.options import has_one_worker
 from mmnotebook.elements.block import Block, in_parts
 from mmnotebook.elements.coders import Element
@@ -92,14 +92,14 @@ class _InFiles(_Member):
         super().setup()
         self._file = SpillFile(self.folder)
 
-    def parts(self, block: Block, codes: Codes) -> Iterator[tuple[int, Part]]:
+    def parts(self, block: Block, codes: Codes) -> Iterator[tuple[int, IndexedBlock]]:
         with run_state.stopping(self.run_id):
             if len(block):
                 own = replace(block, failed=[], made_of=None)
-                yield 0, Part(self._file.add(own), codes)
+                yield 0, IndexedBlock(self._file.add(own), codes)
             if block.failed:
                 failed = Block([], pack([]), failed=block.failed)
-                yield 0, Part(self._file.add(failed), codes[:0])
+                yield 0, IndexedBlock(self._file.add(failed), codes[:0])
 
     def finish_bundle(self) -> None:
         with run_state.stopping(self.run_id):
@@ -174,7 +174,7 @@ class _JoinFiles(_Join):
                 self.track.check()
                 yield from super().joined(blocks)
 
-    def weight_of(self, part: Part) -> int:
+    def weight_of(self, part: IndexedBlock) -> int:
         return part.spilled.weight
 
 

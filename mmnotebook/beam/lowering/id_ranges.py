@@ -35,7 +35,7 @@ Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
-class Part:
+class IndexedBlock:
     """A block of a member in a file.
 
     Attributes
@@ -50,7 +50,7 @@ class Part:
     codes: Codes
 
 
-def ranges(members: Sequence[Sequence[Part]], folder: Path) -> Iterator[list[list[Block]]]:
+def ranges(members: Sequence[Sequence[IndexedBlock]], folder: Path) -> Iterator[list[list[Block]]]:
     """Yield the blocks of each member, for one range of ids after another.
 
     Parameters
@@ -102,11 +102,11 @@ def _is_in(codes: Codes, known: Codes) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return found
 
 
-def _codes(parts: Sequence[Part]) -> Codes:
+def _codes(parts: Sequence[IndexedBlock]) -> Codes:
     return np.concatenate([np.empty(0, np.uint32), *(part.codes for part in parts)])
 
 
-def _rows(members: Sequence[Sequence[Part]]) -> int:
+def _rows(members: Sequence[Sequence[IndexedBlock]]) -> int:
     """Return the number of ids in a range."""
     size = sum(part.spilled.size for parts in members for part in parts)
     rows = max(sum(len(part.codes) for part in parts) for parts in members)
@@ -128,7 +128,7 @@ class _Reader:
         The pieces of each range.
     """
 
-    def __init__(self, parts: Sequence[Part], own: Numbers, folder: Path) -> None:
+    def __init__(self, parts: Sequence[IndexedBlock], own: Numbers, folder: Path) -> None:
         self._last: tuple[Spilled, Block] | None = None
         self.places = defaultdict[int, list[_Piece]](list)
         cuts = _cut(parts, own)
@@ -173,7 +173,7 @@ class _Reader:
         waiting.clear()
 
 
-def _cut(parts: Sequence[Part], own: Numbers) -> list[_Cut]:
+def _cut(parts: Sequence[IndexedBlock], own: Numbers) -> list[_Cut]:
     """Return the blocks with their ranges."""
     found: list[_Cut] = []
     start = 0

@@ -1,9 +1,16 @@
-"""`write("out.parquet")`: the elements as files."""
+"""`write("out.parquet")`, `write("out/")`: the elements as files."""
 
 from __future__ import annotations
 
 from mmnotebook.graph.checks import is_text
+from mmnotebook.graph.graph import Node
 from mmnotebook.graph.kinds import Param, StepKind
+
+
+def _how(node: Node) -> str:
+    in_folder = node["path"].endswith("/")
+    return "all elements in a folder of files" if in_folder else "all elements in one file"
+
 
 KIND = StepKind(
     "write",
@@ -14,5 +21,5 @@ KIND = StepKind(
     lean="mmnotebook.beam.lowering.write:LEAN",
     ends=True,
     rank=140,
-    how="all elements in one file",
+    how=_how,
 )
