@@ -99,7 +99,9 @@ class _Assembly:
             return self._source(node)
         above = [self.arms(self.prepared.graph[wire.node])[wire.port] for wire in node.inputs]
         inputs = windows.together(node, above)
-        pcoll, select = gather.gather(node, inputs, self.run_id, self.most.get(node.name))
+        pcoll, select = gather.gather(
+            node, inputs, self.run_id, self.most.get(node.name), self.lean
+        )
         reuse = self.reuses.get(node.name)
         made = self.prepared.bound(node, select, self.run_id, self.keys, reuse)
         return step.of_kind(node.step, self.lean).apply(made, pcoll)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.runner import PipelineRunner
 
 from mmnotebook.errors import RunError
@@ -44,3 +44,8 @@ def as_options(options: Any) -> Any:
         return options
     kind: Any = RunOptions  # its methods have no annotations
     return kind.from_dictionary(dict(options or {}))
+
+
+def has_one_worker(pipeline: Any) -> bool:
+    """Return whether the options of a pipeline ask the in-process runner for a single worker."""
+    return bool(pipeline.options.view_as(DirectOptions).direct_num_workers == 1)

@@ -301,7 +301,8 @@ def _check_writes(graph: Graph, values: Mapping[str, Any], models: Mapping[str, 
     writes = {node.name: node["path"] for node in graph if node.step.ends}
     if writes:
         writers.check_paths(writes)
-        overlap.check(writes, _reads(graph, values, models))
+        files = {node: (path, writers.files(path)) for node, path in writes.items()}
+        overlap.check(files, _reads(graph, values, models))
 
 
 def _reads(

@@ -38,8 +38,13 @@ class Read(NamedTuple):
     whole: bool = False
 
 
-def check(writes: Mapping[str, str], reads: Iterable[Read]) -> None:
+def check(writes: Mapping[str, tuple[str, Iterable[Path]]], reads: Iterable[Read]) -> None:
     """Check that no `write` node writes to a file that this run or the next run reads.
+
+    Parameters
+    ----------
+    writes
+        The path in each `write` node, and the files that the node writes.
 
     Raises
     ------
@@ -47,10 +52,10 @@ def check(writes: Mapping[str, str], reads: Iterable[Read]) -> None:
         For the first `write` node that writes to such a file.
     """
     every = list(reads)
-    for node, path in writes.items():
-        where = Path(path).expanduser()
+    for node, (path, files) in writes.items():
+        both = [one for file in files for one in (file, file.resolve())]
         for read in every:
-            if any(_leads(read, one) for one in (where, where.resolve())):
+            if any(_leads(read, one) for one in both):
                 raise RunError(
                     f"{node!r} cannot write {path!r}: {read.by} reads it"
                     + (f" ({read.path!r})" if read.path != path else ""),

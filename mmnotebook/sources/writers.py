@@ -1,24 +1,38 @@
-"""Writers of elements to one file: parquet, csv or jsonl."""
+"""Writers of elements to one file or to a folder of files: parquet, csv or jsonl."""
 
 from __future__ import annotations
 
 import csv
 import errno
+import itertools
 import os
+import re
+import shutil
 import stat
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from mmnotebook import storage
 from mmnotebook.elements.block import Block
 from mmnotebook.errors import RunError, nearest, one_line
 from mmnotebook.sources.cells import in_json
 from mmnotebook.sources.overlap import ignores_case
-from mmnotebook.sources.written import CellTable
+from mmnotebook.sources.written import (
+    CellTable,
+    ColumnTypes,
+    FileColumns,
+    TimeFormats,
+    arrow_of,
+    frame_of,
+)
 
 ENDINGS = (".parquet", ".csv", ".jsonl")
+PART_ROWS = 250_000
+"""The approximate number of elements in each file of a folder."""
+_PART = re.compile(r"part-\d{5,}-of-\d{5,}\.(parquet|csv|jsonl)")
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
@@ -30,6 +44,15 @@ def check_paths(paths: Mapping[str, str]) -> None:
         if other != node:
             raise RunError(
                 f"{other!r} and {node!r} both write {path!r}", remedy="use a separate file for each"
+            )
+    for node, path in paths.items():
+        inside = [
+            one for one in paths if one != node and target(path) in target(paths[one]).parents
+        ]
+        if inside and is_folder(path):
+            raise RunError(
+                f"{inside[0]!r} writes {paths[inside[0]]!r} into the folder that {node!r} replaces",
+                remedy="use a separate folder for each",
             )
 
 
@@ -46,27 +69,75 @@ def _file(path: str) -> object:
     return where.parent, where.name.casefold() if ignores_case(where.parent) else where.name
 
 
+def is_folder(path: str) -> bool:
+    """Return whether a path is that of a folder: it ends with a slash, or the folder exists."""
+    return path.endswith(("/", os.sep)) or target(path).is_dir()
+
+
+def files(path: str) -> list[Path]:
+    """Return the files that a `write` to this path creates or replaces, as far as known."""
+    where = Path(path).expanduser()
+    if not is_folder(path):
+        return [where]
+    first = where / f"part-00000-of-00001{_ending(path)}"
+    return [first, *(where.iterdir() if where.is_dir() else ())]
+
+
+def _ending(path: str) -> str:
+    """Return the ending of the files; parquet for a folder whose name does not have one."""
+    ending = Path(path).suffix.lower()
+    return ending if ending in ENDINGS else ENDINGS[0]
+
+
 def _check_path(node: str, path: str) -> None:
     try:
         where = target(path)
         mode = _mode(where)
+        in_folder = is_folder(path)
         can_write = where.parent.is_dir() and os.access(where.parent, os.W_OK | os.X_OK)
     except (OSError, ValueError, RuntimeError) as error:  # an invalid path, or a cycle of links
         raise _unwritable(node, path, one_line(error)) from error
+    if not in_folder:
+        _check_file(node, path, mode)
+    elif mode is not None:
+        _check_folder(node, path, where)
+    if not can_write:
+        raise _unwritable(node, path, f"no writable folder {str(where.parent)!r}")
+    if mode is not None and not os.access(where, os.W_OK):
+        raise _unwritable(node, path, "it is write-protected", f"chmod u+w {path}, or another path")
+
+
+def _check_file(node: str, path: str, mode: int | None) -> None:
     ending = Path(path).suffix
     if ending.lower() not in ENDINGS:
         close = nearest(ending, ENDINGS)
         raise RunError(
             f"{node!r} cannot write {path!r}; allowed endings: {', '.join(ENDINGS)}"
             + (f"; did you mean {close}?" if close else ""),
+            remedy=f"write({path + '/'!r}) writes a folder of parquet files",
             node=node,
         )
     if mode is not None and not stat.S_ISREG(mode):
         raise _unwritable(node, path, _no_file(mode), "pass the path of a file, existing or new")
-    if not can_write:
-        raise _unwritable(node, path, f"no writable folder {str(where.parent)!r}")
-    if mode is not None and not os.access(where, os.W_OK):
-        raise _unwritable(node, path, "it is write-protected", f"chmod u+w {path}, or another path")
+
+
+def _check_folder(node: str, path: str, where: Path) -> None:
+    """Check that only files of an earlier `write` would be replaced."""
+    if not where.is_dir():
+        raise _unwritable(node, path, "it is not a folder", "remove the slash, or another path")
+    if (other := _other_file(where)) is not None:
+        raise _unwritable(node, path, *_refused(other))
+
+
+def _refused(other: str) -> tuple[str, str]:
+    what = f"the folder has other files, such as {other!r}, and would be replaced"
+    return what, "use a new or empty folder, or one that only has files of an earlier write"
+
+
+def _other_file(folder: Path) -> str | None:
+    """Return the name of a file in a folder that no `write` has written; None if there is none."""
+    names = sorted(one.name for one in folder.iterdir())
+    return next((name for name in names if not _PART.fullmatch(name)), None)
 
 
 def _mode(where: Path) -> int | None:
@@ -93,60 +164,152 @@ def _unwritable(node: str, path: str, why: str, remedy: str | None = None) -> Ru
     )
 
 
-def write(path: str, blocks: Sequence[Block]) -> None:
-    """Write all elements to a temporary file, which replaces the target when it is complete.
+def write(path: str, blocks: Iterable[Block]) -> None:
+    """Write all elements to a file, or to several files in a folder.
 
-    Only the user can read a new file (0600), like all files that mmnotebook writes. An existing
-    file keeps its permissions, and a link to it remains a link.
+    The files are temporary until they are complete. Then one renaming replaces the target, so that
+    no reader finds a part of the elements. Only the user can read a new file (0600) or folder
+    (0700), like all files that mmnotebook writes. An existing file or folder keeps its permissions,
+    and a link to it remains a link.
+
+    Parameters
+    ----------
+    blocks
+        The elements, which are read several times, and one block at a time.
 
     Raises
     ------
     RunError
         If a value cannot be written; the message names its field and element.
     """
-    where = target(path)
-    table = CellTable.of(blocks)
+    where, ending = target(path), _ending(path)
+    columns = FileColumns.of(blocks)
     draft = where.with_name(f".{uuid.uuid4().hex}.part")
+    save = _WRITERS[ending](columns, blocks)
+    tables = columns.tables(blocks)
     try:
-        with storage.create_private(draft) as file:
-            _WRITERS[Path(path).suffix.lower()](table, file)
-            mode = _mode(where)
-            if mode is not None:
-                if not stat.S_ISREG(mode):
-                    raise OSError(errno.EINVAL, _no_file(mode))
-                os.fchmod(file.fileno(), stat.S_IMODE(mode))
-        draft.replace(where)
+        if is_folder(path) or Path(path).suffix.lower() != ending:
+            draft.mkdir(0o700)
+            _save_parts(draft, ending, columns.counts, save, tables)
+            _replace_folder(draft, where)
+        else:
+            with storage.create_private(draft) as file:
+                save(tables, file)
+                _keep_mode(file, where)
+            draft.replace(where)
     finally:
-        draft.unlink(missing_ok=True)
+        _remove(draft)
 
 
-def _jsonl(table: CellTable, file: BinaryIO) -> None:
-    file.writelines(f"{line}\n".encode() for line in table.each(in_json))
+def _keep_mode(file: BinaryIO, where: Path) -> None:
+    mode = _mode(where)
+    if mode is not None:
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, _no_file(mode))
+        os.fchmod(file.fileno(), stat.S_IMODE(mode))
 
 
-def _csv(table: CellTable, file: BinaryIO) -> None:
-    frame = table.as_text().frame()
+def _save_parts(
+    folder: Path, ending: str, counts: Sequence[int], save: _Save, tables: Iterator[CellTable]
+) -> None:
+    """Write files of about `PART_ROWS` elements; all elements stay in order."""
+    blocks = Counter(start // PART_ROWS for start in itertools.accumulate(counts[:-1], initial=0))
+    parts = [blocks[part] for part in sorted(blocks)] if counts else [0]
+    for place, count in enumerate(parts):
+        name = f"part-{place:05d}-of-{len(parts):05d}{ending}"
+        with storage.create_private(folder / name) as file:
+            save(itertools.islice(tables, count), file)
+
+
+def _replace_folder(draft: Path, where: Path) -> None:
+    """Move a complete folder to its place; on an error, an existing folder stays in place."""
+    if _mode(where) is None:
+        draft.rename(where)
+        return
+    if (other := _other_file(where)) is not None:
+        what, remedy = _refused(other)
+        raise RunError(what, remedy=remedy)
+    draft.chmod(stat.S_IMODE(where.stat().st_mode))
+    before = where.with_name(f".{uuid.uuid4().hex}.part")
+    where.rename(before)
+    try:
+        draft.rename(where)
+    except BaseException:
+        before.rename(where)
+        raise
+    _remove(before)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+_Save = Callable[[Iterable[CellTable], BinaryIO], None]
+"""A function that writes some of the rows of a table to a file."""
+
+
+def _jsonl(columns: FileColumns, blocks: Iterable[Block]) -> _Save:
+    def save(tables: Iterable[CellTable], file: BinaryIO) -> None:
+        for table in tables:
+            file.writelines(f"{line}\n".encode() for line in table.each(in_json))
+
+    return save
+
+
+def _csv(columns: FileColumns, blocks: Iterable[Block]) -> _Save:
+    types, times = ColumnTypes({}), TimeFormats()
+    has_return = any("\r" in name for name in columns.columns)
+    for table in columns.tables(blocks):
+        cells = table.as_text().cells()
+        types.add(cells)
+        times.add(cells)
+        texts = (cell for some in cells.values() for cell in some if isinstance(cell, str))
+        has_return = has_return or any("\r" in text for text in texts)
+    dtypes = dict(types.frame(columns.columns).dtypes)
     # Without quotes, a "\r" in a text would end the line.
-    quoting = csv.QUOTE_NONNUMERIC if _has_return(frame) else csv.QUOTE_MINIMAL
-    frame.to_csv(file, index=False, quoting=quoting)
+    quoting = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
+
+    def save(tables: Iterable[CellTable], file: BinaryIO) -> None:
+        head = frame_of({name: [] for name in columns.columns}, dtypes)
+        file.write(head.to_csv(index=False, quoting=quoting).encode())
+        for table in tables:
+            frame = times.as_text(frame_of(table.as_text().cells(), dtypes))
+            file.write(frame.to_csv(index=False, header=False, quoting=quoting).encode())
+
+    return save
 
 
-def _has_return(frame: Any) -> bool:
-    texts = (cells for _, cells in frame.items() if cells.dtype.kind == "O")
-    return any("\r" in text for cells in (frame.columns, *texts) for text in _texts(cells))
-
-
-def _texts(cells: Iterable[Any]) -> Iterable[str]:
-    return (text for text in cells if isinstance(text, str))
-
-
-def _parquet(table: CellTable, file: BinaryIO) -> None:
+def _parquet(columns: FileColumns, blocks: Iterable[Block]) -> _Save:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(table.arrow(), file)
+    types = ColumnTypes(columns.dtypes)
+    for table in columns.tables(blocks):
+        types.add(table.cells())
+    frame = types.frame(columns.columns)
+    schema, dtypes = arrow_of(frame).schema, dict(frame.dtypes)
+
+    def save(tables: Iterable[CellTable], file: BinaryIO) -> None:
+        with pq.ParquetWriter(file, schema) as writer:
+            waiting, size = [], 0
+            for table in tables:
+                waiting.append(arrow_of(frame_of(table.cells(), dtypes), schema))
+                size += waiting[-1].nbytes
+                if size > _GROUP:
+                    writer.write_table(pa.concat_tables(waiting))
+                    waiting, size = [], 0
+            if waiting:
+                writer.write_table(pa.concat_tables(waiting))
+
+    return save
 
 
 _WRITERS = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+_GROUP = 16 << 20
+"""The approximate size of a row group of a parquet file before compression, in bytes."""
 
 
 def told(error: Exception) -> tuple[str, str | None]:

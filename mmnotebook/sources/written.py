@@ -1,11 +1,14 @@
-"""Conversion of elements to the rows of one table, without loss of values."""
+"""Conversion of elements to the rows of one table, without loss of values, block by block."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import datetime
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pandas.api.types import is_object_dtype
@@ -20,6 +23,83 @@ from mmnotebook.sources import cells
 from mmnotebook.sources.cells import AS_THEY_ARE, Refused, cell, in_json
 
 _NESTED = (list, dict, bytes)
+_SIMPLE = {str, bool, float, type(None)}
+"""Types of cells whose column type does not depend on their values."""
+
+
+@dataclass(frozen=True)
+class FileColumns:
+    """The columns of a file.
+
+    Attributes
+    ----------
+    columns
+        The names of the columns, in the order in which the elements first have them.
+    names
+        The name of the column of each field. A field whose name is that of a fixed column, such as
+        `id`, is written as `<name>_field`.
+    dtypes
+        The pandas dtypes, by column, of the fields that were read from a DataFrame.
+    counts
+        The number of elements in each block that has elements.
+    """
+
+    columns: Sequence[str]
+    names: Mapping[Any, str]
+    dtypes: Mapping[str, Any]
+    counts: Sequence[int]
+
+    @classmethod
+    def of(cls, blocks: Iterable[Block]) -> FileColumns:
+        """Return the columns of a file with the elements of some blocks.
+
+        Raises
+        ------
+        RunError
+            If two fields would have the same name.
+        """
+        fixed: dict[str, None] = {}
+        fields: dict[Any, None] = {}
+        order: dict[tuple[bool, Any], None] = {}
+        dtypes: list[Mapping[str, Any]] = []
+        counts: list[int] = []
+        are_records = True
+        for block in filter(len, blocks):
+            counts.append(len(block))
+            for own, more in _kinds_of_rows(block):
+                fixed.update(dict.fromkeys(own))
+                fields.update(dict.fromkeys(more))
+                order.update(dict.fromkeys((False, name) for name in own))
+                order.update(dict.fromkeys((True, name) for name in more))
+            found = _dtypes(block.values)
+            are_records = are_records and found is not None
+            if found is not None and (not dtypes or found != dtypes[-1]):
+                dtypes.append(found)
+        names = _names(list(fields), set(fixed))
+        shared = shared_dtypes(dtypes) if dtypes and are_records else {}
+        return cls(
+            [names[name] if is_field else name for is_field, name in order] or ["id"],
+            names,
+            {names[name]: dtype for name, dtype in shared.items()},
+            counts,
+        )
+
+    def tables(self, blocks: Iterable[Block]) -> Iterator[CellTable]:
+        """Yield the elements of each block as rows; leave out blocks without elements.
+
+        Raises
+        ------
+        RunError
+            If a file cannot store a value.
+        """
+        return map(self._table, filter(len, blocks))
+
+    def _table(self, block: Block) -> CellTable:
+        rows = []
+        for own, more in _rows(block):
+            own.update((self.names[name], part) for name, part in more.items())
+            rows.append(own)
+        return CellTable(self.columns, rows).having(cell, AS_THEY_ARE)
 
 
 @dataclass
@@ -28,41 +108,15 @@ class CellTable:
 
     Attributes
     ----------
+    columns
+        The names of the columns.
     rows
         One dict per element. It contains the id, then the key, branch or model if a step chose one,
         then the fields of a record, or a prediction and its model, or any other value.
-    dtypes
-        The pandas dtypes, by name, of the fields that were read from a DataFrame.
     """
 
+    columns: Sequence[str]
     rows: list[dict[str, Any]]
-    dtypes: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, blocks: Sequence[Block]) -> CellTable:
-        """Create a table of the elements of some blocks, in order.
-
-        A field whose name is that of a fixed column, such as `id`, is written as `<name>_field`.
-
-        Raises
-        ------
-        RunError
-            If two fields would have the same name, or a file cannot store a value.
-        """
-        rows: list[dict[str, Any]] = []
-        fields: list[Mapping[Any, Any]] = []
-        for block in blocks:
-            choices = block.choices or [None] * len(block)
-            for name, choice, value in zip(block.ids, choices, loose(block.values), strict=True):
-                own, more = _parts(name, choice, value)
-                rows.append(own)
-                fields.append(more)
-        names = _names(fields, {name for row in rows for name in row})
-        for row, more in zip(rows, fields, strict=True):
-            row.update((names[name], part) for name, part in more.items())
-        found = _dtypes([block.values for block in blocks if len(block)])
-        table = cls(rows, {names[name]: dtype for name, dtype in found.items()})
-        return table.having(cell, AS_THEY_ARE)
 
     def having(self, made: Callable[[Any], Any], without: set[type]) -> CellTable:
         """Replace each cell whose type is not in `without` by `made(cell)`; return self."""
@@ -90,30 +144,149 @@ class CellTable:
                     _tried(made, value, row, name)
                 raise
 
-    def arrow(self) -> pa.Table:
-        """Return the rows as a pyarrow table."""
-        frame = self.frame(self.dtypes)
-        made = pa.Table.from_pandas(frame, preserve_index=False)
-        for name in frame:
-            if frame[name].dtype == object and _has_dates(made.schema.field(name).type):
-                _check_dates(name, frame[name], made[name].to_pylist())
-        return made
+    def cells(self) -> dict[str, list[Any]]:
+        """Return the cells of each column; None for a field that a row does not have."""
+        return {name: [row.get(name) for row in self.rows] for name in self.columns}
 
-    def frame(self, dtypes: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Return the rows as a DataFrame; None for a field that a row does not have.
 
-        Parameters
-        ----------
-        dtypes
-            The dtypes by field name. A dtype is used if it can represent all cells of the field.
-        """
-        names = dict.fromkeys(name for row in self.rows for name in row) or ["id"]
+@dataclass
+class ColumnTypes:
+    """The types of columns, found from all of their cells, block by block.
+
+    The type of a column follows from the different properties that its blocks have. So the cells of
+    one block for each property are kept, and the type of these cells is that of the whole column.
+
+    Attributes
+    ----------
+    dtypes
+        The dtype that each column should have, where known. It is used if it can represent all
+        cells of the column.
+    """
+
+    dtypes: Mapping[str, Any]
+    _kept: dict[str, dict[Any, list[Any]]] = field(default_factory=dict)
+    _seen: dict[str, list[Any]] = field(default_factory=dict)
+
+    def add(self, cells: Mapping[str, list[Any]]) -> None:
+        """Add the cells of a block."""
+        for name, values in cells.items():
+            if values:
+                kept = self._kept.setdefault(name, {})
+                kept.setdefault(_property(name, values, self.dtypes.get(name)), values)
+
+    def frame(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Return a few of the rows, with the dtypes of all of them."""
+        few = {
+            name: [value for values in self._kept.get(name, {}).values() for value in values]
+            for name in columns
+        }
+        count = max(map(len, few.values()))
         return pd.DataFrame(
             {
-                name: _series(name, [row.get(name) for row in self.rows], (dtypes or {}).get(name))
-                for name in names
+                name: _series(name, _repeated(values, count), self.dtypes.get(name))
+                for name, values in few.items()
             }
         )
+
+
+@dataclass
+class TimeFormats:
+    """The times in a csv file that determine the format of all times of a column.
+
+    pandas leaves out the hours of a column without any, and the parts of a second that no time of
+    the column has. So each block is formatted together with times that have these parts.
+    """
+
+    _kept: dict[str, dict[int, Any]] = field(default_factory=dict)
+
+    def add(self, cells: Mapping[str, list[Any]]) -> None:
+        """Add the cells of a block."""
+        for name, values in cells.items():
+            for value in values:
+                if isinstance(value, (datetime.datetime, datetime.timedelta)):
+                    self._kept.setdefault(name, {}).setdefault(_precision(value), value)
+
+    def as_text(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a DataFrame whose columns of times are text."""
+        texts = {
+            name: self._texts(name, times)
+            for name, times in frame.items()
+            if name in self._kept and times.dtype.kind in "mM"
+        }
+        return frame.assign(**texts)
+
+    def _texts(self, name: Any, times: pd.Series) -> pd.Series:
+        kept = pd.Series(list(self._kept[name].values()), dtype=times.dtype)
+        whole = pd.concat([times, kept]).to_csv(index=False, header=False, na_rep="NaT")
+        texts = [None if text == "NaT" else text for text in whole.splitlines()[: len(times)]]
+        return pd.Series(texts, dtype=object)
+
+
+def _precision(value: datetime.datetime | datetime.timedelta) -> int:
+    """Return the number of the smallest part that a time has: days, seconds, ..., nanoseconds."""
+    if isinstance(value, datetime.datetime):
+        local = pd.Timestamp(value).tz_localize(None)
+        value = local - local.normalize()
+    parts = pd.Timedelta(value).components
+    clock = parts.hours or parts.minutes or parts.seconds
+    smaller = (clock, parts.milliseconds, parts.microseconds, parts.nanoseconds)
+    return max((place for place, part in enumerate(smaller, 1) if part), default=0)
+
+
+def frame_of(cells: Mapping[str, list[Any]], dtypes: Mapping[str, Any]) -> pd.DataFrame:
+    """Return cells as a DataFrame with known dtypes."""
+    return pd.DataFrame({name: _typed(name, cells[name], dtypes[name]) for name in cells})
+
+
+def arrow_of(frame: pd.DataFrame, schema: pa.Schema | None = None) -> pa.Table:
+    """Return a DataFrame as a pyarrow table."""
+    made = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    for name in frame:
+        if frame[name].dtype == object and _has_dates(made.schema.field(name).type):
+            _check_dates(name, frame[name], made[name].to_pylist())
+    return made
+
+
+def _repeated(values: list[Any], count: int) -> list[Any]:
+    return (values * math.ceil(count / max(1, len(values))))[:count]
+
+
+def _property(name: str, values: list[Any], dtype: Any) -> Any:
+    """Return what the type of a column depends on, if these are some of its cells."""
+    kinds = frozenset(map(type, values))
+    is_free = dtype is None or is_object_dtype(dtype)
+    if is_free and len(kinds - {type(None)}) <= 1 and kinds <= _SIMPLE:
+        return kinds
+    made = _series(name, values, dtype)
+    sign = kinds <= {int, type(None)} and any(value is not None and value < 0 for value in values)
+    return kinds, made.dtype, sign, _inside(values) if made.dtype == object else None
+
+
+def _inside(values: list[Any]) -> Any:
+    """Return pyarrow's type of some cells, or the class of the error if there is no such type."""
+    try:
+        return pa.infer_type(values, from_pandas=True)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        return type(error)
+
+
+def _typed(name: str, values: list[Any], dtype: Any) -> pd.Series:
+    if is_object_dtype(dtype):
+        return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=object)
+    return _floats(name, values) if dtype == "float64" else pd.Series(values, dtype=dtype)
+
+
+def _rows(block: Block) -> Iterator[tuple[dict[str, Any], Mapping[Any, Any]]]:
+    """Yield the fixed columns of each element, and the fields of its record."""
+    choices = block.choices or [None] * len(block)
+    return map(_parts, block.ids, choices, loose(block.values))
+
+
+def _kinds_of_rows(block: Block) -> Iterable[tuple[Iterable[str], Iterable[Any]]]:
+    """Yield the names of the fixed columns and of the fields of each element, or of all."""
+    if isinstance(block.values, Records) and block.choices is None:
+        return [(("id",), block.values.columns)]
+    return dict.fromkeys((tuple(own), tuple(more)) for own, more in _rows(block))
 
 
 def _parts(own: str, choice: str | None, value: Any) -> tuple[dict[str, Any], Mapping[Any, Any]]:
@@ -126,9 +299,8 @@ def _parts(own: str, choice: str | None, value: Any) -> tuple[dict[str, Any], Ma
     return (row, value) if isinstance(value, Mapping) else ({**row, "value": value}, {})
 
 
-def _names(fields: Sequence[Mapping[Any, Any]], own: set[str]) -> dict[Any, str]:
+def _names(given: list[Any], own: set[str]) -> dict[Any, str]:
     """Return the column name of each field in the file."""
-    given = list(dict.fromkeys(name for more in fields for name in more))
     texts = list(map(str, given))
     if len(set(texts)) < len(texts):
         raise RunError(
@@ -137,10 +309,10 @@ def _names(fields: Sequence[Mapping[Any, Any]], own: set[str]) -> dict[Any, str]
     return dict(zip(given, free_names(texts, own), strict=True))
 
 
-def _dtypes(columns: Sequence[Column]) -> Mapping[str, Any]:
-    records = [one.records if isinstance(one, Selected) else one for one in columns]
-    known = [one.dtypes for one in records if isinstance(one, Records)]
-    return shared_dtypes(known) if known and len(known) == len(records) else {}
+def _dtypes(values: Column) -> Mapping[str, Any] | None:
+    """Return the dtypes of the fields of records; None for other values."""
+    records = values.records if isinstance(values, Selected) else values
+    return records.dtypes if isinstance(records, Records) else None
 
 
 def _tried(made: Callable[[Any], Any], value: Any, row: Mapping[str, Any], name: str) -> Any:

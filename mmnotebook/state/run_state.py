@@ -7,15 +7,19 @@ metrics.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeGuard
 
-from mmnotebook.errors import MMError
+from mmnotebook import storage
+from mmnotebook.errors import MMError, RunError
 from mmnotebook.observing import Record
 from mmnotebook.results.causes import Causes
 from mmnotebook.results.records import Warned
@@ -121,6 +125,8 @@ class RunState:
         For each node, the blocks that an expensive model had computed when the run was stopped.
     leases
         The leases of the loaded models that the run uses; they are released when the run ends.
+    folders
+        The private folders of files that the run needs; they are removed when the run ends.
     caller
         The settings under which functions and models are called; None if the settings of each
         thread are used.
@@ -150,6 +156,7 @@ class RunState:
     writers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     unfinished: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     leases: list[Any] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
     caller: CallerSettings | None = None
     records: dict[str, Record] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -295,8 +302,25 @@ def stop(run_id: str, cause: MMError) -> MMError:
     return cause
 
 
+@contextmanager
+def stopping(run_id: str) -> Iterator[None]:
+    """Stop the run with this id if a RunError is raised in this block."""
+    try:
+        yield
+    except RunError as error:
+        stop(run_id, error)
+        raise
+
+
+def folder(run_id: str, kind: str) -> Path:
+    """Create a private folder for files of a run in this process, which is removed with the run."""
+    made = storage.new_folder(kind)
+    _runs[run_id].folders.append(made)
+    return made
+
+
 def end(run_id: str) -> None:
-    """Remove the state of a run; release its models and close its records."""
+    """Remove the state of a run; release its models, close its records, remove its folders."""
     run = _runs.pop(run_id, None)
     if run is None:
         return
@@ -304,3 +328,5 @@ def end(run_id: str) -> None:
         lease.release()
     for record in run.records.values():
         record.close()
+    for made in run.folders:
+        shutil.rmtree(made, ignore_errors=True)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import datetime
 import errno
+import gc
+import itertools
 import json
 import os
 import stat
 import threading
+import weakref
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse
 import torch
-from hypothesis import given
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mmnotebook as mm
@@ -25,7 +30,7 @@ from mmnotebook import storage
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.packing import pack
 from mmnotebook.errors import RunError
-from mmnotebook.sources import writers
+from mmnotebook.sources import writers, written
 
 ENDINGS = ("csv", "jsonl", "parquet")
 BIG = 2**53 + 1
@@ -280,6 +285,242 @@ class TestRoundTrip:
         found = read_back(values, "jsonl")["deep"].tolist()
         wanted = [None if one != one else one for one in (v["deep"][0] for v in values)]
         assert found == [[one, {"x": one}] for one in wanted]
+
+
+# In blocks: the file is that of one block with all elements.
+
+MOMENTS = st.sampled_from(
+    [
+        pd.Timestamp("2020-01-01"),
+        pd.Timestamp("2020-01-01 05:00"),
+        pd.Timestamp("2020-01-01 05:00:00.25"),
+        pd.Timestamp("2020-01-01 05:00:00.000001"),
+        pd.Timestamp("2020-01-01 05:00:00.000000001"),
+    ]
+)
+CELLS = (
+    st.integers(-3, 3),
+    st.sampled_from([BIG, 2**63, 2**64 - 1, -(2**63)]),
+    st.floats(allow_infinity=False),
+    st.booleans(),
+    st.sampled_from(["a", "b\rc", "d,e", 'f"g', "h\ni", ""]),
+    MOMENTS,
+    MOMENTS.map(lambda one: one.tz_localize("Europe/Berlin")),
+    st.sampled_from([pd.Timedelta("1 day"), pd.Timedelta("5 min"), pd.Timedelta(1)]),
+    st.sampled_from([datetime.date(2020, 1, 1), Decimal("1.5"), Decimal("2.25"), b"x"]),
+    st.lists(st.integers(-2, 2) | st.floats(allow_infinity=False), max_size=2),
+    st.dictionaries(st.sampled_from("pq"), st.integers(-2, 2), max_size=2),
+    st.none(),
+)
+
+
+@st.composite
+def elements(draw: st.DrawFn) -> list[Any]:
+    """Draw records or values; the fields of a name mostly have few types."""
+    of_name = {
+        name: draw(st.lists(st.sampled_from(CELLS), min_size=1, max_size=2)) for name in "ab"
+    }
+
+    def value(name: str) -> Any:
+        return draw(draw(st.sampled_from(of_name[name])))
+
+    found: list[Any] = []
+    for _ in range(draw(st.integers(1, 8))):
+        kind = draw(st.sampled_from(["record", "record", "record", "part", "value"]))
+        record = {name: value(name) for name in ("ab" if kind == "record" else "b")}
+        found.append(record["b"] if kind == "value" else record)
+    return found
+
+
+def content(path: str) -> Any:
+    if path.endswith("parquet"):
+        table = pq.read_table(path)
+        return table.schema.to_string(), repr(table.to_pylist())
+    return Path(path).read_bytes()
+
+
+def outcome(path: str, blocks: list[Block]) -> Any:
+    """Return the content of a file with these blocks, or the error."""
+    try:
+        writers.write(path, blocks)
+    except Exception as error:  # noqa: BLE001 - the error is compared
+        return type(error), str(error)
+    return content(path)
+
+
+class TestBlocks:
+    @pytest.mark.parametrize("ending", ENDINGS)
+    @settings(max_examples=300, deadline=None)
+    @given(values=elements(), cuts=st.lists(st.integers(0, 8), max_size=4))
+    def test_the_blocks_do_not_matter(
+        self, ending: str, values: list[Any], cuts: list[int]
+    ) -> None:
+        ids = list(map(str, range(len(values))))
+        bounds = [0, *sorted(cuts), len(values)]
+        pairs = itertools.pairwise(bounds)
+        blocks = [Block(ids[start:stop], pack(values[start:stop])) for start, stop in pairs]
+        whole = outcome(f"whole.{ending}", [Block(ids, pack(values))])
+        assert outcome(f"parts.{ending}", blocks) == whole
+
+    @pytest.mark.parametrize("ending", ENDINGS)
+    def test_blocks_are_read_one_at_a_time(self, ending: str) -> None:
+        class Blocks:
+            most = 0
+
+            def __iter__(self) -> Any:
+                alive = weakref.WeakSet[Block]()
+                for start in range(0, 10_000, 1000):
+                    ids = list(map(str, range(start, start + 1000)))
+                    block = Block(ids, pack([{"x": [float(one)]} for one in ids]))
+                    alive.add(block)
+                    gc.collect()
+                    self.most = max(self.most, len(alive))
+                    yield block
+
+        blocks: Any = Blocks()
+        writers.write(f"out.{ending}", blocks)
+        assert blocks.most == 2
+
+    @pytest.mark.parametrize("ending", ENDINGS)
+    def test_a_run_here_and_one_with_a_runner_write_the_same(self, ending: str) -> None:
+        rows = [{"n": n, "t": "x" * (n % 3), "m": None if n % 7 else n} for n in range(10_000)]
+        graph = mm.pipeline(f'rows | same | write("out.{ending}")', rows=rows, same=same)
+        found = []
+        for runner in (None, FnApiRunner()):
+            result = mm.run(graph, progress=False, fresh=True, runner=runner)
+            assert len(result["write"]) == len(rows)
+            found.append(content(f"out.{ending}"))
+        assert found[0] == found[1]
+        assert not list(storage.session_folder().glob("write-*"))
+
+    def test_a_cancelled_run_leaves_no_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        started, go_on = threading.Event(), threading.Event()
+        frame_of = written.frame_of
+
+        def slow(*given: Any) -> Any:
+            started.set()
+            assert go_on.wait(60)
+            return frame_of(*given)
+
+        monkeypatch.setattr(writers, "frame_of", slow)
+        graph = mm.pipeline('rows | same | write("out.csv")', rows=[*range(10_000)], same=same)
+        running = mm.run(graph, progress=False, wait=False)
+        assert started.wait(60)
+        running.cancel()
+        go_on.set()
+        with pytest.raises(mm.InterruptedRunError):
+            running.result(60)
+        assert list(Path().iterdir()) == []
+        assert not list(storage.session_folder().glob("write-*"))
+
+    def test_small_blocks_make_one_row_group(self) -> None:
+        writers.write("out.parquet", [Block([str(n)], pack([n])) for n in range(50)])
+        assert pq.ParquetFile("out.parquet").num_row_groups == 1
+
+
+class TestFolders:
+    @pytest.fixture(autouse=True)
+    def small_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(writers, "PART_ROWS", 4096)
+
+    @pytest.mark.parametrize("runner", [None, FnApiRunner()])
+    @pytest.mark.parametrize(
+        ("path", "ending"), [("out/", "parquet"), ("out.csv/", "csv"), ("out.jsonl/", "jsonl")]
+    )
+    def test_the_parts_are_the_file(self, path: str, ending: str, runner: Any) -> None:
+        rows = [{"n": n, "m": None if n < 9000 else n} for n in range(10_000)]
+        text = f'out = rows | same\nx = out | write("{path}")\ny = out | write("one.{ending}")'
+        graph = mm.pipeline(text, rows=rows, same=same)
+        mm.run(graph, progress=False, runner=runner)
+        parts = sorted(Path(path).iterdir())
+        assert [one.name for one in parts] == [
+            f"part-{place:05d}-of-00003.{ending}" for place in range(3)
+        ]
+        assert stat.S_IMODE(Path(path).stat().st_mode) == 0o700
+        if ending == "parquet":
+            whole = pd.read_parquet("one.parquet")
+            pd.testing.assert_frame_equal(pd.read_parquet(path).reset_index(drop=True), whole)
+            assert {str(pq.read_schema(one)) for one in parts} == {
+                str(pq.read_schema("one.parquet"))
+            }
+        else:
+            lines = [one.read_text().splitlines() for one in parts]
+            head = 1 if ending == "csv" else 0
+            joined = lines[0] + [line for some in lines[1:] for line in some[head:]]
+            assert joined == Path(f"one.{ending}").read_text().splitlines()
+
+    def test_an_earlier_result_is_replaced_whole(self) -> None:
+        for count in (10_000, 5):
+            run('rows | same | write("out/")', rows=list(range(count)), same=same)
+            Path("out").chmod(0o750)
+        assert [one.name for one in Path("out").iterdir()] == ["part-00000-of-00001.parquet"]
+        run('rows | same | write("out")', rows=[1, 2], same=same)  # the folder exists
+        assert pd.read_parquet("out")["value"].tolist() == [1, 2]
+        assert [*Path().iterdir()] == [Path("out")]
+        assert stat.S_IMODE(Path("out").stat().st_mode) == 0o750
+
+    def test_no_elements_are_one_part(self) -> None:
+        run('rows | filter(bool) | write("out.csv/")', rows=[0, 0], bool=bool)
+        assert Path("out.csv/part-00000-of-00001.csv").read_text() == "id\n"
+
+    def test_a_link_to_a_folder_stays_a_link(self) -> None:
+        Path("real").mkdir()
+        Path("out").symlink_to("real")
+        run('rows | same | write("out/")', rows=[1], same=same)
+        assert Path("out").is_symlink() and len(list(Path("real").iterdir())) == 1
+
+    def test_other_files_are_not_removed(self) -> None:
+        Path("out").mkdir()
+        Path("out/notes.txt").write_text("mine")
+        with pytest.raises(RunError, match="other files, such as 'notes.txt'.*\n.*empty folder"):
+            run('rows | same | write("out/")', rows=[1], same=same)
+
+        def adds(value: Any) -> Any:
+            Path("late").mkdir()
+            Path("late/notes.txt").write_text("mine")
+            return value
+
+        with pytest.raises(RunError, match="other files, such as 'notes.txt'"):
+            run('rows | adds | write("late/")', rows=[1], adds=adds)
+        found = sorted(str(one) for one in Path().rglob("*"))
+        assert found == ["late", "late/notes.txt", "out", "out/notes.txt"]
+
+    def test_a_failed_run_leaves_the_earlier_result(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        run('rows | same | write("out/")', rows=[1], same=same)
+        with pytest.raises(RunError, match="'write' cannot write 'out/': field 'f'"):
+            run('rows | same | write("out/")', rows=[{"f": {1, 2}}], same=same)
+        rename = Path.rename
+
+        def fails(own: Path, to: Path) -> Any:
+            if to.name == "out" and len(list(own.iterdir())) == 3:
+                raise OSError(errno.EIO, "broken disk")
+            return rename(own, to)
+
+        monkeypatch.setattr(Path, "rename", fails)
+        with pytest.raises(RunError, match="broken disk"):
+            run('rows | same | write("out/")', rows=list(range(10_000)), same=same)
+        assert pd.read_parquet("out")["value"].tolist() == [1]
+        assert [*Path().iterdir()] == [Path("out")]
+
+    def test_what_cannot_be_a_folder_is_refused(self) -> None:
+        Path("file.csv").write_text("mine")
+        Path("o").mkdir()
+        for text, says in {
+            'rows | same | write("file.csv/")': "it is not a folder",
+            'rows | same | write("none/out/")': "no writable folder",
+            'rows | same | write("out")': "allowed endings.*\n.*'out/'.*folder",
+            'a = rows | write("o/")\nb = rows | write("./o/")': "both write",
+            'a = rows | write("o/")\nb = rows | write("o/b.csv")': "into the folder that 'a' repl",
+        }.items():
+            with pytest.raises(RunError, match=says):
+                run(text, rows=[1], **({"same": same} if "same" in text else {}))
+        assert sorted(Path().rglob("*")) == [Path("file.csv"), Path("o")]
+
+    def test_a_folder_that_the_graph_reads_is_refused(self) -> None:
+        run('rows | same | write("out.csv/")', rows=[1], same=same)
+        for read in ("out.csv/*.csv", "out.csv/part-00000-of-00001.csv", "out.csv/part-*"):
+            with pytest.raises(RunError, match="source 'r' reads it"):
+                run(f'r = read("{read}")\nr | same | write("out.csv/")', same=same)
 
 
 def parse(text: str) -> int:

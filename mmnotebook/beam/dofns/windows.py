@@ -86,7 +86,7 @@ def _check_ends(node: Node, inputs: Sequence[Any]) -> None:
         return
     if node.step.ends:
         raise RunError(
-            f"node {node.name!r} writes all elements to one file, but its source is unbounded",
+            f"node {node.name!r} writes all elements at once, but its source is unbounded",
             remedy="remove the step, and write the node's PCollection with a Beam sink",
             node=node.name,
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -14,13 +16,17 @@ from apache_beam.typehints import KV
 from mmnotebook.beam.dofns.inferences import inferences
 from mmnotebook.beam.dofns.node_fn import NodeFn, apply
 from mmnotebook.beam.dofns.tracking import weight
-from mmnotebook.beam.lowering import join
+from mmnotebook.beam.lowering import id_ranges, join
+from mmnotebook.beam.lowering.id_ranges import Codes, IndexedBlock
+from mmnotebook.beam.options import has_one_worker
 from mmnotebook.elements.block import Block, in_parts
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.elements import Select
 from mmnotebook.elements.packing import pack
+from mmnotebook.elements.spill import SpillFile
 from mmnotebook.graph.graph import Node
 from mmnotebook.results.records import Failure
+from mmnotebook.state import run_state
 
 BUCKET = 8192
 """Approximate number of ids that are joined at a time, if the total is known before the run."""
@@ -37,27 +43,68 @@ class _Select(NodeFn):
 
 
 class _Member(NodeFn):
-    """Splits one input of a join into buckets by id, and adds the index of the input."""
+    """Adds the index of the input to the blocks of one input of a join."""
 
     enters = leaves = False
     step = "member"
 
-    def __init__(self, node: Node, run_id: str, place: int, buckets: int) -> None:
+    def __init__(self, node: Node, run_id: str, place: int) -> None:
         super().__init__(node.name, run_id, node.inputs[place].select)
-        self.place, self.buckets = place, buckets
+        self.place = place
         self.combines = node.step.family == "combining"
 
     def blocks(self, block: Block) -> Iterator[Any]:
         if self.combines:  # combining steps use only inferences, not examples
             block = replace(block, values=inferences(block.values))
         codes = map(zlib.crc32, map(str.encode, block.ids))
-        buckets = np.fromiter(codes, dtype=np.uint32, count=len(block)) % self.buckets
-        for bucket in np.unique(buckets).tolist():
-            chosen = np.flatnonzero(buckets == bucket).tolist()
-            yield bucket, (self.place, block.take(chosen))
-        if block.failed:
-            yield 0, (self.place, Block([], pack([]), failed=block.failed))
+        for key, part in self.parts(block, np.fromiter(codes, np.uint32, count=len(block))):
+            yield key, (self.place, part)
         self.track.flow.given += weight(block)
+
+    @abstractmethod
+    def parts(self, block: Block, codes: Codes) -> Iterator[tuple[int, Any]]:
+        """Yield the parts of a block, each with the key under which the members meet."""
+
+
+class _Buckets(_Member):
+    """Splits the blocks of one input into buckets by id."""
+
+    def __init__(self, node: Node, run_id: str, place: int, buckets: int) -> None:
+        super().__init__(node, run_id, place)
+        self.buckets = buckets
+
+    def parts(self, block: Block, codes: Codes) -> Iterator[tuple[int, Block]]:
+        buckets = codes % self.buckets
+        for bucket in np.unique(buckets).tolist():
+            yield bucket, block.take(np.flatnonzero(buckets == bucket).tolist())
+        if block.failed:
+            yield 0, Block([], pack([]), failed=block.failed)
+
+
+class _InFiles(_Member):
+    """Writes the blocks of one input into files."""
+
+    def __init__(self, node: Node, run_id: str, place: int, folder: Path) -> None:
+        super().__init__(node, run_id, place)
+        self.folder = folder
+
+    def setup(self) -> None:
+        super().setup()
+        self._file = SpillFile(self.folder)
+
+    def parts(self, block: Block, codes: Codes) -> Iterator[tuple[int, IndexedBlock]]:
+        with run_state.stopping(self.run_id):
+            if len(block):
+                own = replace(block, failed=[], made_of=None)
+                yield 0, IndexedBlock(self._file.add(own), codes)
+            if block.failed:
+                failed = Block([], pack([]), failed=block.failed)
+                yield 0, IndexedBlock(self._file.add(failed), codes[:0])
+
+    def finish_bundle(self) -> None:
+        with run_state.stopping(self.run_id):
+            self._file.close()
+        super().finish_bundle()
 
 
 class _Join(NodeFn):
@@ -71,10 +118,14 @@ class _Join(NodeFn):
         self.names = tuple(wire.key for wire in node.inputs)
         self.missing = dict(node.params).get("missing", "fail")
 
-    def blocks(self, element: tuple[int, Iterable[tuple[int, Block]]]) -> Iterator[Block]:
-        parts: list[list[Block]] = [[] for _ in self.names]
-        for place, block in element[1]:
-            parts[place].append(block)
+    def blocks(self, element: tuple[int, Iterable[tuple[int, Any]]]) -> Iterator[Block]:
+        parts: list[list[Any]] = [[] for _ in self.names]
+        for place, part in element[1]:
+            parts[place].append(part)
+        return self.joined(parts)
+
+    def joined(self, parts: Sequence[Sequence[Any]]) -> Iterator[Block]:
+        """Join the parts of the inputs."""
         failed = [failure for blocks in parts for block in blocks for failure in block.failed]
         members = [join.JoinMember.of(blocks) for blocks in parts]
         twice = {who: place for place, member in enumerate(members) for who in member.twice}
@@ -88,8 +139,12 @@ class _Join(NodeFn):
         made[0].failed = failed
         yield from made
 
-    def weight(self, element: tuple[int, Iterable[tuple[int, Block]]]) -> int:
-        return sum(weight(block) for _, block in element[1])
+    def weight(self, element: tuple[int, Iterable[tuple[int, Any]]]) -> int:
+        return sum(self.weight_of(part) for _, part in element[1])
+
+    def weight_of(self, part: Any) -> int:
+        """Return the number of elements in a part of an input, including failed elements."""
+        return weight(part)
 
     def _fail(self, who: join.Who, error: Exception) -> Failure:
         self.track.count_inputs(1)
@@ -104,6 +159,23 @@ class _Join(NodeFn):
     def _whole(self, members: Sequence[join.JoinMember], one: join.Set) -> Iterator[Block]:
         whole = join.whole(members, one, self.names)
         return in_parts(whole) if len(whole) else iter(())
+
+
+class _JoinFiles(_Join):
+    """Joins outputs that are in files, one range of ids after another."""
+
+    def __init__(self, node: Node, run_id: str, folder: Path) -> None:
+        super().__init__(node, run_id)
+        self.folder = folder
+
+    def joined(self, parts: Sequence[Sequence[Any]]) -> Iterator[Block]:
+        with run_state.stopping(self.run_id):
+            for blocks in id_ranges.ranges(parts, self.folder):
+                self.track.check()
+                yield from super().joined(blocks)
+
+    def weight_of(self, part: IndexedBlock) -> int:
+        return part.spilled.weight
 
 
 class MissingOutput(Exception):
@@ -129,16 +201,22 @@ def steps(node: Node) -> tuple[str, ...]:
     return (_Select.step,) if chosen else ()
 
 
-def gather(node: Node, inputs: list[Any], run_id: str, count: int | None) -> tuple[Any, Select]:
+def gather(
+    node: Node, inputs: list[Any], run_id: str, count: int | None, lean: bool = False
+) -> tuple[Any, Select]:
     """Return a node's inputs as one PCollection of blocks, and the fields that the node selects.
 
     Parameters
     ----------
     count
         The approximate number of elements, if known.
+    lean
+        True for a run in this process; a join then keeps its inputs in files, not in memory.
     """
     if node.gather == "join":
-        return _joined(node, inputs, run_id, count), None
+        files = lean and has_one_worker(inputs[0].pipeline)
+        made = _joined_in_files if files else _joined
+        return made(node, inputs, run_id, count), None
     if len(inputs) == 1:
         return inputs[0], node.inputs[0].select
     if any(wire.select is not None for wire in node.inputs):
@@ -154,12 +232,22 @@ def gather(node: Node, inputs: list[Any], run_id: str, count: int | None) -> tup
 
 def _joined(node: Node, inputs: list[Any], run_id: str, count: int | None) -> Any:
     buckets = 256 if count is None else max(1, count // len(inputs) // BUCKET)
-    members = []
-    for place, pcoll in enumerate(inputs):
-        step = beam.ParDo(_Member(node, run_id, place, buckets))
-        keyed = pcoll | f"{node.name}: member {place}" >> step
+    members = [_Buckets(node, run_id, place, buckets) for place in range(len(inputs))]
+    return _meeting(node, inputs, members, _Join(node, run_id))
+
+
+def _joined_in_files(node: Node, inputs: list[Any], run_id: str, count: int | None) -> Any:
+    folder = run_state.folder(run_id, "join")
+    members = [_InFiles(node, run_id, place, folder) for place in range(len(inputs))]
+    return _meeting(node, inputs, members, _JoinFiles(node, run_id, folder))
+
+
+def _meeting(node: Node, inputs: list[Any], members: Sequence[_Member], last: _Join) -> Any:
+    made = []
+    for place, (pcoll, member) in enumerate(zip(inputs, members, strict=True)):
+        keyed = pcoll | f"{node.name}: member {place}" >> beam.ParDo(member)
         keyed.element_type = KV[int, Element]
-        members.append(keyed)
-    groups = members | f"{node.name}: members" >> beam.Flatten()
+        made.append(keyed)
+    groups = made | f"{node.name}: members" >> beam.Flatten()
     groups = groups | f"{node.name}: by id" >> beam.GroupByKey()
-    return apply(f"{node.name}: join", groups, _Join(node, run_id))
+    return apply(f"{node.name}: join", groups, last)

@@ -39,7 +39,7 @@ class JoinMember:
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> JoinMember:
         """Merge several blocks of one node."""
-        block = _concat(blocks)
+        block = merged(blocks)
         who = _who(block)
         at = {one: place for place, one in enumerate(who)}
         if len(at) == len(block):
@@ -122,7 +122,7 @@ def _fields(blocks: Sequence[Block]) -> list[tuple[tuple[str, Any], ...]] | None
     return [tuple(fields.items()) for fields in merged]
 
 
-def _concat(blocks: Sequence[Block]) -> Block:
+def merged(blocks: Sequence[Block]) -> Block:
     """Merge the elements of several blocks into one, without their failures and choices."""
     full = [block for block in blocks if len(block)]
     ids = [name for block in full for name in block.ids]

@@ -1,9 +1,16 @@
-"""`write("out.parquet")`: the elements as files."""
+"""`write("out.parquet")`, `write("out/")`: the elements as files."""
 
 from __future__ import annotations
 
 from mmnotebook.graph.checks import is_text
+from mmnotebook.graph.graph import Node
 from mmnotebook.graph.kinds import Param, StepKind
+
+
+def _how(node: Node) -> str:
+    in_folder = node["path"].endswith("/")
+    return "all elements in a folder of files" if in_folder else "all elements in one file"
+
 
 KIND = StepKind(
     "write",
@@ -11,7 +18,8 @@ KIND = StepKind(
     "the elements as files: parquet, csv or jsonl by the path's ending",
     (Param("path", is_text, "a path", required=True),),
     lowering="mmnotebook.beam.lowering.write:LOWERING",
+    lean="mmnotebook.beam.lowering.write:LEAN",
     ends=True,
     rank=140,
-    how="all elements in one file",
+    how=_how,
 )
