@@ -112,12 +112,11 @@ def _leads(read: Read, where: Path) -> bool:
 
 
 def _matches(where: Path, pattern: str) -> bool:
-    """Return whether a glob would match a new file."""
+    """Return whether a glob would match a new file, perhaps in a new folder."""
     top, name = os.path.split(pattern)
     if name == "**":
         top, name = pattern, "*"
-    folders = glob.glob(top or os.curdir, recursive=True)  # noqa: PTH207
-    if not any(Path(one).is_dir() and where.parent.samefile(one) for one in folders):
+    if not _is_in(where.parent, top or os.curdir):
         return False
     if where.name.startswith(".") and not name.startswith("."):
         return False
@@ -125,6 +124,16 @@ def _matches(where: Path, pattern: str) -> bool:
     if ignores_case(where.parent):
         names = names[0].casefold(), names[1].casefold()
     return fnmatch.fnmatchcase(*names)
+
+
+def _is_in(folder: Path, pattern: str) -> bool:
+    """Return whether a glob matches a folder, or would match it if it existed."""
+    if not folder.exists():
+        return _matches(folder, pattern)
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207
+    if pattern == "**":
+        found.append(os.curdir)  # `glob` leaves it out
+    return any(Path(one).is_dir() and folder.samefile(one) for one in found)
 
 
 def ignores_case(folder: Path) -> bool:

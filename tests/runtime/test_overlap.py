@@ -81,6 +81,11 @@ def refused(folder: Path, read: Any, write: str, what: str = "source 'rows' read
         ("data/**/*.csv", "data/new.csv"),
         ("data/**", "data/deep/new.jsonl"),
         ("{folder}/d?ta/[a-n]*.csv", "data/new.csv"),
+        ("**/*.csv", "new.csv"),
+        ("*/*.csv", "new.csv/"),
+        ("data/*/*.csv", "data/new.csv/"),
+        ("data/**/*.csv", "data/new.csv/"),
+        ("{folder}/**/part-*.csv", "new.csv/"),
     ],
 )
 def test_a_path_that_leads_to_what_is_read(folder: Path, read: str, write: str) -> None:
@@ -96,6 +101,8 @@ def test_a_path_that_leads_to_what_is_read(folder: Path, read: str, write: str) 
         ("data/*.csv", "data/.new.csv"),
         ("data/*.csv", "data/deep/new.csv"),
         ("data/*.csv", "new.csv"),
+        ("data/*.csv", "data/new.csv/"),
+        ("data/*.csv", "new/"),
         ("data/in.csv", "data/deep/in.csv"),
     ],
 )
