@@ -1,11 +1,14 @@
-"""Blocks in private files, for steps that need all blocks but only a few at a time."""
+"""Blocks in private files, for steps that need all blocks but only a few at a time.
+
+A block that cannot be written, for example to a full disk, stays in memory.
+"""
 
 from __future__ import annotations
 
 import pickle
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +21,7 @@ from mmnotebook.errors import RunError, one_line
 
 @dataclass(frozen=True)
 class Spilled:
-    """A block in a file.
+    """A block in a file, or in memory.
 
     Attributes
     ----------
@@ -28,12 +31,15 @@ class Spilled:
         The position and the size of the block in the file, in bytes.
     weight
         The number of elements in the block, including failed elements.
+    held
+        The block itself if it is in memory.
     """
 
     path: str
     start: int
     size: int
     weight: int
+    held: Block | None = None
 
     def read(self) -> Block:
         """Read the block.
@@ -43,6 +49,8 @@ class Spilled:
         RunError
             If the file cannot be read.
         """
+        if self.held is not None:
+            return self.held
         with _reported(Path(self.path).parent), Path(self.path).open("rb") as file:
             file.seek(self.start)
             block: Block = pickle.loads(file.read(self.size))
@@ -76,27 +84,31 @@ class SpillFile:
         self._file: BinaryIO | None = None
 
     def add(self, block: Block) -> Spilled:
-        """Append a block; it can be read after the next `close`.
+        """Append a block; it can be read after the next `close`."""
+        weight = len(block) + len(block.failed)
+        try:
+            start, size = self._append(block)
+        except OSError:
+            with suppress(RunError):  # the rest of the block cannot be written either
+                self.close()
+            return Spilled("", 0, 0, weight, block)
+        return Spilled(str(self._path), start, size, weight)
 
-        Raises
-        ------
-        RunError
-            If the file cannot be written.
-        """
-        with _reported(self._path.parent):
-            if self._file is None:
-                self._file = storage.create_private(self._path)
-            start = self._file.tell()
-            coders.dump(block, self._file)
-            size = self._file.tell() - start
-        return Spilled(str(self._path), start, size, len(block) + len(block.failed))
+    def _append(self, block: Block) -> tuple[int, int]:
+        if self._file is None:
+            self._file = storage.create_private(self._path)
+        start = self._file.tell()
+        coders.dump(block, self._file)
+        self._file.flush()  # a full disk is noticed here, not when later blocks are written
+        return start, self._file.tell() - start
 
     def close(self) -> None:
         """Write what is still in memory; blocks that are added later are in another file."""
-        if self._file is not None:
-            with _reported(self._path.parent):
-                self._file.close()
-            self._path, self._file = _new(self._path.parent), None
+        file, self._file = self._file, None
+        if file is not None:
+            path, self._path = self._path, _new(self._path.parent)
+            with _reported(path.parent):
+                file.close()
 
 
 def _new(folder: Path) -> Path:

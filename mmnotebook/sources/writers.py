@@ -70,8 +70,10 @@ def _file(path: str) -> object:
 
 
 def is_folder(path: str) -> bool:
-    """Return whether a path is that of a folder: it ends with a slash, or the folder exists."""
-    return path.endswith(("/", os.sep)) or target(path).is_dir()
+    """Return whether a path is that of a folder: it ends with a slash, or has no file's ending."""
+    if path.endswith(("/", os.sep)):
+        return True
+    return Path(path).suffix.lower() not in ENDINGS and target(path).is_dir()
 
 
 def files(path: str) -> list[Path]:

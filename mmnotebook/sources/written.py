@@ -273,7 +273,16 @@ def _inside(values: list[Any]) -> Any:
 def _typed(name: str, values: list[Any], dtype: Any) -> pd.Series:
     if is_object_dtype(dtype):
         return pd.Series(np.fromiter(values, dtype=object, count=len(values)), dtype=object)
-    return _floats(name, values) if dtype == "float64" else pd.Series(values, dtype=dtype)
+    return _floats(name, values) if dtype == "float64" else _of_dtype(values, dtype)
+
+
+def _of_dtype(values: list[Any], dtype: Any) -> pd.Series:
+    """Return a Series of a dtype; pandas rounds large integers without missing ones as UInt64."""
+    if dtype != "UInt64":
+        return pd.Series(values, dtype=dtype)
+    missing = np.array([value is None or value is pd.NA for value in values], dtype=bool)
+    whole = [0 if lacks else value for value, lacks in zip(values, missing, strict=True)]
+    return pd.Series(pd.arrays.IntegerArray(np.array(whole, dtype=np.uint64), missing))
 
 
 def _rows(block: Block) -> Iterator[tuple[dict[str, Any], Mapping[Any, Any]]]:
@@ -334,7 +343,7 @@ def _series(name: str, values: list[Any], dtype: Any) -> pd.Series:
         own += [] if column(values).dtype != object else ["UInt64" if None in values else "uint64"]
     for one in own:
         try:
-            made = pd.Series(values, dtype=one)
+            made = _of_dtype(values, one)
         except (TypeError, ValueError, OverflowError):
             continue
         if _is_equal(made, values):

@@ -51,7 +51,7 @@ def test_a_pipeline_line(line: str, said: list[str], text: str) -> None:
 
 
 @given(
-    st.from_regex(r"[a-z]+(\[\"[ -~]*\"\])? \| [ -\"$-~]*[\])}\"']", fullmatch=True),
+    st.from_regex(r"[a-z]+(\[\"[ !#-~]*\"\])? \| [ -\"$-~]*[\])}\"']", fullmatch=True),
     st.sampled_from(["", "ab ", "--run ", "ab --run ", "ab --limit 3 -o r ", "ab --fresh "]),
     st.sampled_from(["", " --run", " --until x", " --limit=3 --run", " --run --background"]),
 )

@@ -540,13 +540,16 @@ say({"said": said, "notes": notes, "left": left, "other": other,
 TOTALS = [200_001 + x for x in range(20)]
 
 
-def check_full(found: dict[str, Any]) -> None:
+def check_full(found: dict[str, Any], *, looks: bool = False) -> None:
+    """Check a run on a full disk; `looks` says whether `total` asks if its file exists."""
     assert (found["left"], found["other"]) == ([], ["1", "2"])
     assert set(found["cached"]) >= {"data", "small"}
     assert (found["totals"], found["failed"]) == (TOTALS, 0)
     once = found["again"].pop("total")
     assert set(found["again"].values()) == {"read from the cache"}
-    assert once.startswith("not cacheable: it ")
+    # The time that the profiler may take decides whether the run sees that `total` looks.
+    is_seen = looks and once == "read from the cache"
+    assert is_seen or once.startswith("not cacheable: it ")
 
 
 @pytest.mark.parametrize("wait", [True, False])
@@ -571,7 +574,7 @@ def test_on_a_full_disk_results_are_kept_for_the_kernel(tmp_path: Path, fills: b
     (tmp_path / "disk").mkdir()
     disk = str(tmp_path / "disk")
     found = kernel_script.run(FULL, tmp_path, disk=disk, fills=fills, wait=False)
-    check_full(found)
+    check_full(found, looks=fills)
     assert found["said"] == [TOTALS]
     (note,) = found["notes"]
     assert note.startswith(f"the cache in {disk + '/cache'!r} is full: ")

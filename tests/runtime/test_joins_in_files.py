@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import mmnotebook as mm
 from mmnotebook import storage
 from mmnotebook.beam.lowering import gather, id_ranges
-from mmnotebook.elements import spill
+from mmnotebook.elements import coders, spill
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.packing import pack
 from mmnotebook.graph.graph import Node
@@ -372,18 +372,27 @@ def test_no_file_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("models")
-def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(path: Path) -> Any:
-        if path.suffix == ".blocks":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return create(path)
+@pytest.mark.parametrize("written", [0, 1, 3])
+def test_on_a_full_disk_blocks_stay_in_memory(
+    written: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [written]
 
-    create = storage.create_private
-    monkeypatch.setattr(storage, "create_private", fails)
+    def dump(value: Any, file: Any, *more: Any) -> None:
+        if isinstance(value, Block) and isinstance(getattr(file, "name", None), int):
+            left[0] -= 1
+            if left[0] < 0:
+                file.write(b"a part")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        whole(value, file, *more)
+
     graph = graph_of("j = data | [one, two] | map(items)", data=list(range(40)))
-    with pytest.raises(mm.RunError, match="No space left") as caught:
-        run(graph)
-    assert "TMPDIR" in str(caught.value) and "while running" not in str(caught.value)
+    wanted = run(graph)
+    whole = coders.dump
+    monkeypatch.setattr(coders, "dump", dump)
+    found = run(graph, fresh=True)
+    assert left[0] < 0, "blocks were to be written"
+    check_equal(found, wanted)
     assert not spilled()
 
 

@@ -273,6 +273,8 @@ def interrupted(graph: Graph) -> tuple[float, BaseException]:
 
     def press() -> None:
         assert toys.GATE.started.wait(60)
+        # Python may miss a signal that arrives when a system call begins, until the call ends.
+        threading.Event().wait(0.2)
         pressed.append(time.perf_counter())
         os.kill(os.getpid(), signal.SIGINT)
 
