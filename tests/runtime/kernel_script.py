@@ -57,9 +57,11 @@ class Kernel:
     def receive(self, enough: Callable[[list[Any]], bool], seconds: float = PATIENCE) -> bool:
         """Receive values until `enough`, until the process ends, or until the time is over."""
         end = time.monotonic() + seconds
+        ready = select.poll()  # `select.select` refuses the high numbers of a long test run
+        ready.register(self._pipe, select.POLLIN)
         while not enough(self.values):
             left = end - time.monotonic()
-            if left <= 0 or not select.select([self._pipe], [], [], left)[0]:
+            if left <= 0 or not ready.poll(left * 1000):
                 return False
             received = os.read(self._pipe, 1 << 16)
             if not received:
