@@ -34,6 +34,7 @@ RUNS = [
     "models_run",
     "pairs",
     "passing_failures",
+    "pickling",
     "run",
     "shards",
     "steps",
