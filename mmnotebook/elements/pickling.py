@@ -63,10 +63,10 @@ def loads(pickled: bytes) -> Any:
 
 def check(value: Any) -> None:
     """Raise the error that pickling a value raises, if any."""
-    Pickler(_Nowhere()).dump(value)
+    Pickler(Nowhere()).dump(value)
 
 
-class _Nowhere:
+class Nowhere:
     """A file that discards its content."""
 
     def write(self, data: Any) -> int:
@@ -231,4 +231,4 @@ def keep_classes(value: Any) -> None:
     already loaded.
     """
     with suppress(Exception):  # Beam raises the same error later when it pickles the value
-        _Marking(_Nowhere()).dump(value)  # type: ignore[no-untyped-call]
+        _Marking(Nowhere()).dump(value)  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmnotebook.elements import coders
+from mmnotebook.elements import coders, pickling
 from mmnotebook.elements.columns import Column, Objects, Records, Same, Tuples
 from mmnotebook.elements.packing import pack
 from mmnotebook.errors import one_line
@@ -146,18 +146,11 @@ def _try(value: Any) -> None:
         pickle.loads(whole.getbuffer())
 
 
-class _Nowhere:
-    """A file that discards its content."""
-
-    def write(self, data: Any) -> int:
-        return memoryview(data).nbytes  # a big array is passed as a buffer, which has no length
-
-
 class _Check(pickle.Pickler):
     """A pickler that records the classes of objects which pickle does not handle by itself."""
 
     def __init__(self) -> None:
-        super().__init__(_Nowhere(), protocol=5, buffer_callback=lambda buffer: False)
+        super().__init__(pickling.Nowhere(), protocol=5, buffer_callback=lambda buffer: False)
         self.met: set[type] = set()
 
     def reducer_override(self, value: Any) -> Any:

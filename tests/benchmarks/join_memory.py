@@ -6,8 +6,6 @@ Each graph runs in a process of its own, with all imports done and the models ca
 from __future__ import annotations
 
 import json
-import statistics
-import subprocess
 import sys
 import time
 
@@ -15,7 +13,7 @@ import numpy as np
 
 import mmnotebook as mm
 from tests.benchmarks import work
-from tests.benchmarks.measuring import Report, report
+from tests.benchmarks.measuring import Report, in_child, peaks_above
 from tests.benchmarks.scale import peak_mb
 
 ROWS = 1_000_000
@@ -58,35 +56,19 @@ def child(step: str, count: int) -> dict[str, float]:
     return {"before": before, "peak_mb": peak_mb(), "cpu_seconds": seconds}
 
 
-def in_child(step: str, count: int) -> dict[str, float]:
-    """Run `child` in a new process."""
-    command = [sys.executable, "-m", "tests.benchmarks.join_memory", step, str(count)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 def measure(repeat: int) -> Report:
     """Compare the peaks of the models with each of three steps, and of the models alone."""
     for count in (64, ROWS):
         work.rows(count)
-    rounds = [{name: in_child(name, ROWS) for name in STEPS} for _ in range(repeat)]
-    above = {
-        name: [found[name]["peak_mb"] - found["alone"]["peak_mb"] for found in rounds]
-        for name in STEPS
-    }
-    worst = [max(values) for values in zip(*above.values(), strict=True)]
-    return report(
+    rounds = [
+        {name: in_child("tests.benchmarks.join_memory", name, ROWS) for name in STEPS}
+        for _ in range(repeat)
+    ]
+    what = (
         f"MB of a join of three models above the models alone, {ROWS:,} rows, worst of "
-        f"{len(STEPS) - 1} steps",
-        worst,
-        at_most=MB,
-        **{name: round(statistics.median(values)) for name, values in above.items()},
-        cpu_seconds={
-            name: round(statistics.median(found[name]["cpu_seconds"] for found in rounds), 1)
-            for name in STEPS
-        },
+        f"{len(STEPS) - 1} steps"
     )
+    return peaks_above(what, rounds, "alone", MB)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import json
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -97,3 +100,31 @@ def faster(
     theirs, own = in_turns(peer, ours, repeat)
     ratios = [one / other for one, other in zip(theirs, own, strict=True)]
     return report(what, ratios, at_least=at_least, peer=spread(theirs), ours=spread(own))
+
+
+def in_child(module: str, *arguments: object) -> dict[str, Any]:
+    """Run a benchmark's module in a new process; return the dict that it prints as JSON."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def peaks_above(
+    what: str, rounds: Sequence[Mapping[str, Mapping[str, float]]], base: str, at_most: float
+) -> Report:
+    """Report the peak memory of each kind of run above that of `base`, and the worst of them."""
+    above = {
+        name: [found[name]["peak_mb"] - found[base]["peak_mb"] for found in rounds]
+        for name in rounds[0]
+    }
+    return report(
+        what,
+        [max(values) for values in zip(*above.values(), strict=True)],
+        at_most=at_most,
+        **{name: round(statistics.median(values)) for name, values in above.items()},
+        cpu_seconds={
+            name: round(statistics.median(found[name]["cpu_seconds"] for found in rounds), 1)
+            for name in above
+        },
+    )

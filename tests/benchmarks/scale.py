@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import resource
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import torch
 
 from tests.benchmarks import measuring, work
-from tests.benchmarks.measuring import Report, report
+from tests.benchmarks.measuring import Report, in_child, report
 
 SIZES = (10_000, 100_000, 1_000_000)
 SMALL = 64
@@ -63,19 +62,14 @@ def child(count: int) -> dict[str, float]:
     }
 
 
-def in_child(count: int) -> dict[str, float]:
-    """Run `child` in a new process."""
-    command = [sys.executable, "-m", "tests.benchmarks.scale", str(count)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 def measure(repeat: int) -> Report:
     """Compare the times per row (maximum / minimum), and the memory above that of the models."""
     for count in (SMALL, *SIZES):  # in this process, since creating the rows takes memory and time
         work.rows(count)
-    rounds = [{count: in_child(count) for count in (0, *SIZES)} for _ in range(repeat)]
+    rounds = [
+        {count: in_child("tests.benchmarks.scale", count) for count in (0, *SIZES)}
+        for _ in range(repeat)
+    ]
     ratios = [_ratio(found) for found in rounds]
     above = [found[SIZES[-1]]["peak_mb"] - found[0]["peak_mb"] for found in rounds]
     return report(

@@ -6,8 +6,6 @@ Each run is in a process of its own, with all imports done and a small file writ
 from __future__ import annotations
 
 import json
-import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,7 +15,7 @@ import pandas as pd
 
 import mmnotebook as mm
 from tests.benchmarks import work
-from tests.benchmarks.measuring import Report, report
+from tests.benchmarks.measuring import Report, in_child, peaks_above
 from tests.benchmarks.scale import peak_mb
 
 ROWS = 1_000_000
@@ -69,34 +67,16 @@ def child(name: str, count: int) -> dict[str, float]:
     return {"peak_mb": peak_mb(), "cpu_seconds": time.process_time() - started}
 
 
-def in_child(name: str, count: int) -> dict[str, float]:
-    """Run `child` in a new process."""
-    command = [sys.executable, "-m", "tests.benchmarks.write_memory", name, str(count)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 def measure(repeat: int) -> Report:
     """Compare the peak with each kind of file with the peak without a file."""
     for count in (64, ROWS):
         rows(count)
-    rounds = [{name: in_child(name, ROWS) for name in TARGETS} for _ in range(repeat)]
-    above = {
-        name: [found[name]["peak_mb"] - found["without"]["peak_mb"] for found in rounds]
-        for name in TARGETS
-    }
-    worst = [max(values) for values in zip(*above.values(), strict=True)]
-    return report(
-        f"MB of write above a run without it, {ROWS:,} rows, worst of {len(TARGETS) - 1} targets",
-        worst,
-        at_most=MB,
-        **{name: round(statistics.median(values)) for name, values in above.items()},
-        cpu_seconds={
-            name: round(statistics.median(found[name]["cpu_seconds"] for found in rounds), 1)
-            for name in TARGETS
-        },
-    )
+    rounds = [
+        {name: in_child("tests.benchmarks.write_memory", name, ROWS) for name in TARGETS}
+        for _ in range(repeat)
+    ]
+    what = f"MB of write above a run without it, {ROWS:,} rows, worst of {len(TARGETS) - 1} targets"
+    return peaks_above(what, rounds, "without", MB)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,11 @@ class Tracker:
         if self.run is not None:
             self.run.check_interrupt()
 
+    def check_exit(self, error: BaseException) -> None:
+        """Stop the run and raise the error if a signal handler raised it to end the process."""
+        if self.run is not None:
+            self.run.check_exit(error)
+
     def count_inputs(self, count: int) -> None:
         """Count elements of the node's input."""
         self._counts["elements_in"] += count
@@ -94,8 +99,7 @@ class Tracker:
 
         An error that ends the process is raised.
         """
-        if self.run is not None:
-            self.run.check_exit(error)
+        self.check_exit(error)
         failed = failure(self.node, element_id, error)
         self._counts["failed"] += 1
         if may_pass(error):

@@ -159,8 +159,7 @@ class Calls:
             # Halves would time out too, because the first call still runs.
             self.errors.update(dict.fromkeys((self._of[place] for place in batch), error))
         except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
-            if self.track.run is not None:
-                self.track.run.check_exit(error)
+            self.track.check_exit(error)
             if len(batch) == 1:
                 self.errors[self._of[batch[0]]] = error
                 return
@@ -196,7 +195,7 @@ class Calls:
         try:
             return self.base.raw(given, self.box.model, self.args)
         except CallTimeoutError:
-            # The call goes on in this model, which need not support two calls at once.
+            # The call still runs in this model, which may not support a second call meanwhile.
             if not self.examination.known.remote:
                 self.handler.load_again(self.box)
             raise

@@ -15,6 +15,7 @@ from apache_beam.typehints import KV
 
 from mmnotebook.beam.dofns.inferences import inferences
 from mmnotebook.beam.dofns.node_fn import NodeFn, apply
+from mmnotebook.beam.dofns.spill_fn import SpillFn
 from mmnotebook.beam.dofns.tracking import weight
 from mmnotebook.beam.lowering import id_ranges, join
 from mmnotebook.beam.lowering.id_ranges import Codes, IndexedBlock
@@ -23,7 +24,6 @@ from mmnotebook.elements.block import Block, in_parts
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.elements import Select
 from mmnotebook.elements.packing import pack
-from mmnotebook.elements.spill import SpillFile
 from mmnotebook.graph.graph import Node
 from mmnotebook.results.records import Failure
 from mmnotebook.state import run_state
@@ -81,30 +81,20 @@ class _Buckets(_Member):
             yield 0, Block([], pack([]), failed=block.failed)
 
 
-class _InFiles(_Member):
+class _InFiles(SpillFn, _Member):
     """Writes the blocks of one input into files."""
 
     def __init__(self, node: Node, run_id: str, place: int, folder: Path) -> None:
         super().__init__(node, run_id, place)
         self.folder = folder
 
-    def setup(self) -> None:
-        super().setup()
-        self._file = SpillFile(self.folder)
-
     def parts(self, block: Block, codes: Codes) -> Iterator[tuple[int, IndexedBlock]]:
-        with run_state.stopping(self.run_id):
-            if len(block):
-                own = replace(block, failed=[], made_of=None)
-                yield 0, IndexedBlock(self._file.add(own), codes)
-            if block.failed:
-                failed = Block([], pack([]), failed=block.failed)
-                yield 0, IndexedBlock(self._file.add(failed), codes[:0])
-
-    def finish_bundle(self) -> None:
-        with run_state.stopping(self.run_id):
-            self._file.close()
-        super().finish_bundle()
+        if len(block):
+            own = replace(block, failed=[], made_of=None)
+            yield 0, IndexedBlock(self.file.add(own), codes)
+        if block.failed:
+            failed = Block([], pack([]), failed=block.failed)
+            yield 0, IndexedBlock(self.file.add(failed), codes[:0])
 
 
 class _Join(NodeFn):

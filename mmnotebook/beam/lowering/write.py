@@ -11,12 +11,13 @@ import apache_beam as beam
 from apache_beam.typehints import KV
 
 from mmnotebook.beam.dofns.node_fn import NodeFn, apply
+from mmnotebook.beam.dofns.spill_fn import SpillFn
 from mmnotebook.beam.dofns.tracking import weight
 from mmnotebook.beam.lowering.step import Arms, BoundStep, Lowering
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.elements import Select
-from mmnotebook.elements.spill import Spilled, SpillFile
+from mmnotebook.elements.spill import Spilled
 from mmnotebook.errors import RunError
 from mmnotebook.sources import writers
 from mmnotebook.state import run_state
@@ -34,26 +35,15 @@ class _Rows(NodeFn):
         return [(0, block)]
 
 
-class _RowsInFiles(_Rows):
+class _RowsInFiles(SpillFn, _Rows):
     """Keeps each block in a file, and yields its place with the same key."""
 
     def __init__(self, node: str, run_id: str, select: Select, folder: Path) -> None:
         super().__init__(node, run_id, select)
         self.folder = folder
 
-    def setup(self) -> None:
-        super().setup()
-        self._file = SpillFile(self.folder)
-
     def blocks(self, block: Block) -> Iterator[Any]:
-        for key, own in super().blocks(block):
-            with run_state.stopping(self.run_id):
-                yield key, self._file.add(own)
-
-    def finish_bundle(self) -> None:
-        with run_state.stopping(self.run_id):
-            self._file.close()
-        super().finish_bundle()
+        return ((key, self.file.add(own)) for key, own in super().blocks(block))
 
 
 class _Write(NodeFn):
