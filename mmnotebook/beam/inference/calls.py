@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mmnotebook.beam.inference.inference import BlockHandler
 
 Places = Sequence[int]
-_RECORDED_EVERY = 0.01
+_RECORDED_EVERY = 0.05
 """The time in seconds that calls take before their outputs are recorded."""
 
 
