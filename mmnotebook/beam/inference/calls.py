@@ -348,7 +348,9 @@ class Calls:
         for block in given:
             last = first + len(block)
             end = bisect.bisect_left(self.places, last, done)
-            kept = block.take([place - first for place in self.places[done:end]])
+            kept = block
+            if end - done < len(block):
+                kept = block.take([place - first for place in self.places[done:end]])
             failed = [
                 self.track.fail(block.ids[place - first], error)
                 for place, error in sorted(self.errors.items())
