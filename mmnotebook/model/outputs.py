@@ -71,7 +71,7 @@ def _rows(made: Any, count: int, layout: Layout) -> Column:
     if not isinstance(layout, OutputRows) or made is None:
         raise _misfit(made, count)
     axis = min(layout.axes)
-    if axis == 0 and type(made) is torch.Tensor and made.shape[:1] == (count,):
+    if axis == 0 and type(made) is torch.Tensor and not made.is_nested and len(made) == count:
         return _tensors(made.detach())  # the common case, without the checks for other types
     made = _plain(made)
     shape = layouts.shape_of(made)
