@@ -11,7 +11,7 @@ from mmnotebook.beam import interactive, prepare
 from mmnotebook.beam import options as beam_options
 from mmnotebook.beam.streaming import recording
 from mmnotebook.beam.streaming.recorded import Recording
-from mmnotebook.errors import RunError
+from mmnotebook.errors import RunError, interruptible
 from mmnotebook.graph.checks import is_count, is_fraction
 from mmnotebook.graph.graph import Graph
 from mmnotebook.results import latest
@@ -169,14 +169,15 @@ def run(
     >>> running.result()["double"]["value"].tolist()
     [2, 4]
     """
-    _check(graph, limit, max_failed)
-    part = graph if until is None else graph.validate().upto(until)
-    beam_options.check(runner, options)
-    anew = reasons(part, fresh)
-    record = _record(part, anew, {"options": options, "progress": progress})
-    prepared = prepare.prepare(part, limit, record)
-    interactive.prepare()
-    running = _begun(graph, prepared, anew, max_failed, subscribers)
+    with interruptible("stopped by you before the run started"):
+        _check(graph, limit, max_failed)
+        part = graph if until is None else graph.validate().upto(until)
+        beam_options.check(runner, options)
+        anew = reasons(part, fresh)
+        record = _record(part, anew, {"options": options, "progress": progress})
+        prepared = prepare.prepare(part, limit, record)
+        interactive.prepare()
+        running = _begun(graph, prepared, anew, max_failed, subscribers)
     try:
         if progress:
             running.show(background=not wait)
