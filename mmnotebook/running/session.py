@@ -135,13 +135,14 @@ def run(
     RunError
         If `fresh` names an unknown node, a source cannot be read, a `write` would replace something
         that the graph reads, a model cannot be loaded, or more than `max_failed` of a node's
-        elements failed; `failed` and `result` hold what was computed.
+        elements failed. `failed` has the failures; `result` has what was computed, or is None if
+        the run stopped before its end.
     StorageError
         If the cache folder cannot be used. A folder that is read-only or full can still be read;
         new outputs are then kept in a private temporary folder until the process ends.
     InterruptedRunError
         If Ctrl-C was pressed. The run stops within two seconds, or when a longer call of compiled
-        code returns. This error is also a KeyboardInterrupt.
+        code or the first import of a framework ends. This error is also a KeyboardInterrupt.
 
     See Also
     --------
