@@ -214,8 +214,8 @@ def own(value: Any) -> Any:
     return value.copy() if is_a(value, _COPIED) else value
 
 
-_unbind_copy: Any = torch.unbind_copy
-"""Returns a copy of each row; torch's own annotation has no return value."""
+_unbind_copy: Callable[[torch.Tensor], Sequence[torch.Tensor]] = torch.unbind_copy  # type: ignore[assignment]
+"""Return a copy of each row; torch's annotation has no return value."""
 
 
 def own_rows(column: Column) -> Iterator[Any] | None:
