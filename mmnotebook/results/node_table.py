@@ -123,7 +123,7 @@ class NodeTable:
         Raises
         ------
         ResultError
-            If `n` is not a number of rows.
+            If `n` is not a number of rows, or `seed` not a number from 0.
 
         Examples
         --------
@@ -134,7 +134,11 @@ class NodeTable:
         True
         """
         count = len(self)
-        drawn = np.random.default_rng(seed).choice(count, min(_number(n), count), replace=False)
+        try:
+            generator = np.random.default_rng(seed)
+        except (TypeError, ValueError):
+            raise ResultError(f"seed={seed!r}; allowed: an integer from 0, or None") from None
+        drawn = generator.choice(count, min(_number(n), count), replace=False)
         return self.rows(np.sort(drawn))
 
     def parts(self) -> Iterator[pd.DataFrame]:

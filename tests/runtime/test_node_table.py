@@ -381,6 +381,13 @@ def test_n_is_a_number_of_rows(n: Any) -> None:
         table.rows([2])
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "5"])
+def test_a_seed_is_a_number(seed: Any) -> None:
+    table = mm.run(mm.pipeline("rows | same", rows=[1, 2, 3], same=lambda x: x)).table("same")
+    with pytest.raises(mm.ResultError, match="an integer from 0"):
+        table.sample(2, seed=seed)
+
+
 @pytest.mark.parametrize("numbers", [3, [1.5], [True, False], ["1"], [[0]], None])
 def test_numbers_are_numbers_of_rows(numbers: Any) -> None:
     table = mm.run(mm.pipeline("rows | same", rows=[1, 2, 3], same=lambda x: x)).table("same")
