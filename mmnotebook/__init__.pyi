@@ -15,6 +15,7 @@ from mmnotebook.errors import InterruptedWaitError as InterruptedWaitError
 from mmnotebook.errors import MMError as MMError
 from mmnotebook.errors import ModelError as ModelError
 from mmnotebook.errors import ModelWarning as ModelWarning
+from mmnotebook.errors import ReadinessWarning as ReadinessWarning
 from mmnotebook.errors import ResultError as ResultError
 from mmnotebook.errors import RunError as RunError
 from mmnotebook.errors import StillRunningError as StillRunningError
