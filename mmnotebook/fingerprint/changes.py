@@ -11,7 +11,6 @@ import collections.abc as abc
 import dis
 import sys
 import types
-from collections import deque
 from typing import Any, NamedTuple
 
 from mmnotebook.fingerprint import bytecode, codes, origin
@@ -39,7 +38,7 @@ _ENDS = ("RETURN_", "RAISE_", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_
 _NULL_ON_TOP = sys.version_info >= (3, 13)
 
 
-class Held(NamedTuple):
+class Outer(NamedTuple):
     """A value that belongs to a variable outside of the function.
 
     Attributes
@@ -86,7 +85,7 @@ def changed(function: types.FunctionType, own_state: bool = False) -> list[str]:
         scan = _Scan(outside, code)
         if own_state and code is function.__code__ and code.co_argcount:
             first = code.co_varnames[0]
-            scan.variables[first] = Held(first, None)
+            scan.variables[first] = Outer(first, None)
         found.update(dict.fromkeys(scan.run()))
     return list(found)
 
@@ -94,10 +93,10 @@ def changed(function: types.FunctionType, own_state: bool = False) -> list[str]:
 class _Scan:
     def __init__(self, outside: dict[str, Any], code: types.CodeType) -> None:
         self._outside, self._code = outside, code
-        self._stack: list[Held | None] = []
+        self._stack: list[Outer | None] = []
         self._found: list[str] = []
         self._is_slice = False  # whether the last instruction created one
-        self.variables: dict[str, Held | None] = {}
+        self.variables: dict[str, Outer | None] = {}
 
     def run(self) -> list[str]:
         for one in dis.get_instructions(self._code):
@@ -111,10 +110,10 @@ class _Scan:
             self._is_slice = one.opname == "BUILD_SLICE" or isinstance(one.argval, slice)
         return self._found
 
-    def _at(self, place: int) -> Held | None:
+    def _at(self, place: int) -> Outer | None:
         return self._stack[-place] if 0 < place <= len(self._stack) else None
 
-    def _pop(self, count: int = 1) -> Held | None:
+    def _pop(self, count: int = 1) -> Outer | None:
         """Remove values; return the last one, which was the deepest."""
         last = self._at(count)
         del self._stack[max(0, len(self._stack) - count) :]
@@ -201,8 +200,8 @@ class _Scan:
         if replaces and self._stack and one.opname != "POP_TOP":
             self._stack[-1] = None
 
-    def _global(self, name: str) -> Held | None:
-        return Held(name, self._outside[name]) if name in self._outside else None
+    def _global(self, name: str) -> Outer | None:
+        return Outer(name, self._outside[name]) if name in self._outside else None
 
 
 def _is_method(one: dis.Instruction) -> bool:
@@ -214,18 +213,11 @@ def _is_method(one: dis.Instruction) -> bool:
     return dis.stack_effect(one.opcode, one.arg) == 1
 
 
-def _changes(held: Held, method: str) -> bool:
+def _changes(held: Outer, method: str) -> bool:
     """Return whether a method of a value changes the value."""
     if not held.is_whole:
         return method in ("append", "appendleft", "extend")
-    kinds = (*_METHODS, deque)
-    if not isinstance(held.value, kinds):
-        return False
-    return any(
-        method in names
-        for kind, names in _METHODS.items()
-        if isinstance(held.value, kind)
-    )
+    return any(method in names for kind, names in _METHODS.items() if isinstance(held.value, kind))
 
 
 def _is_of_library(value: Any) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmnotebook.fingerprint import bytecode, origin
+from mmnotebook.fingerprint import bytecode, impure, origin
 from mmnotebook.fingerprint.bytecode import MISSING
 
 _LRU = type(functools.lru_cache(len))
@@ -33,12 +33,15 @@ class Reached:
         The names of the user's modules, other than the notebook, that are imported.
     packages
         The import names of the packages of libraries, without Python's own.
+    has_buffers
+        Whether the code uses files in memory, such as `io.BytesIO`.
     """
 
     functions: list[types.FunctionType] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     modules: dict[str, None] = field(default_factory=dict)
     packages: dict[str, None] = field(default_factory=dict)
+    has_buffers: bool = False
 
 
 def reached(value: Any) -> Reached:
@@ -107,6 +110,7 @@ class _Walk:
             return
         self.found.functions.append(value)
         read = bytecode.read(value)
+        self.found.has_buffers |= any(impure.is_a_buffer(link.value) for link in read.links)
         is_sent = not origin.is_importable(value)
         for name, held in self._values(value, read):
             self.add(held)
@@ -121,8 +125,10 @@ class _Walk:
         own = value.__globals__
         yield from ((name, held) for name, held in read.globals.items() if name in own)
         yield from bytecode.cells(value).items()
-        for at, held in enumerate(value.__defaults__ or ()):
-            yield f"default {at + 1} of {value.__name__}", held
+        code, defaults = value.__code__, value.__defaults__ or ()
+        names = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
+        yield from zip(names, defaults, strict=True)
+        yield from (value.__kwdefaults__ or {}).items()
         for link in read.links:
             is_members = isinstance(link.parent, types.ModuleType) and link.value is not MISSING
             if is_members and link.parent.__name__ != "builtins":

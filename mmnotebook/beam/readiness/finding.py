@@ -1,4 +1,4 @@
-"""`Finding`, one entry of the readiness lint, and `Workers`, what it is checked against."""
+"""`Finding`, one entry of the readiness lint, and `Target`, what it is checked against."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Workers:
+class Target:
     """The workers that a graph is checked for.
 
     Attributes
@@ -68,13 +68,13 @@ class Workers:
     ships_modules: bool = False
 
     @classmethod
-    def of_pipeline(cls, pipeline: Any) -> Workers:
+    def of_pipeline(cls, pipeline: Any) -> Target:
         """Return the workers of a pipeline that the user created."""
         shared = pipeline.options.view_as(GoogleCloudOptions).temp_location
         return cls(pipeline.runner, pipeline.options, None if shared is None else str(shared))
 
     @classmethod
-    def unknown(cls) -> Workers:
+    def unknown(cls) -> Target:
         """Return workers of which only is known that they are on other machines."""
         return cls(None, create(None, {}))
 

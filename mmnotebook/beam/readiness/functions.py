@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from mmnotebook import sizes
 from mmnotebook.beam.prepare import Prepared
-from mmnotebook.beam.readiness.finding import Finding, Findings, Severity, Workers
+from mmnotebook.beam.readiness.finding import Finding, Findings, Severity, Target
 from mmnotebook.compat import cloudpickle as compat
 from mmnotebook.elements import pickling
 from mmnotebook.fingerprint import changes, declared, impure
@@ -25,8 +24,8 @@ _EFFECTS: dict[str, tuple[str, str, Severity]] = {
     impure.CLOCK: (_AGAIN, "pass the time in as data, or declare the function @mm.pure", "warning"),
     impure.RANDOM: (
         _AGAIN,
-        "derive the numbers from the value: numpy.random.default_rng(seed of the value); or declare "
-        "the function @mm.pure",
+        "compute the seed from the value: numpy.random.default_rng(seed); or declare the function "
+        "@mm.pure",
         "warning",
     ),
     impure.FILES: (
@@ -56,18 +55,20 @@ _EFFECTS: dict[str, tuple[str, str, Severity]] = {
     ),
     impure.USER: ("a worker has no user", "pass the input in as data", "error"),
 }
-_ON_THE_WORKER = "(tempfile."
+_ON_THE_WORKER = ("(tempfile.",)
 """What creates its own files works on every machine."""
+_INTO_MEMORY = (".save)", ".savez)", ".savez_compressed)", ".savetxt)", ".dump)")
+"""Functions that write a file, or a buffer if the code uses one."""
 
 
-def findings(prepared: Prepared, workers: Workers) -> Findings:
+def findings(prepared: Prepared, target: Target) -> Findings:
     """Yield the findings about the functions of all nodes and models, each once."""
     done: set[int] = set()
     for node in prepared.graph.order():
         for label, function in _functions(prepared, node):
             if id(function) not in done:
                 done.add(id(function))
-                yield from of_function(node.name, label, function, workers)
+                yield from of_function(node.name, label, function, target)
 
 
 def _functions(prepared: Prepared, node: Node) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -86,19 +87,20 @@ def of_model(spec: ModelSpec) -> Iterator[tuple[str, Callable[..., Any]]]:
             yield label, function
 
 
-def of_function(node: str, label: str, function: Any, workers: Workers) -> Findings:
+def of_function(node: str, label: str, function: Any, target: Target) -> Findings:
     """Yield the findings about one function."""
     used = reached(function)
-    yield from _effects(node, function)
+    yield from _effects(node, function, used)
     yield from _changes(node, function, used)
     yield from _sizes(node, label, function, used)
-    yield from modules(node, used.modules, workers)
+    yield from modules(node, used.modules, target)
 
 
-def _effects(node: str, function: Any) -> Findings:
+def _effects(node: str, function: Any, used: Reached) -> Findings:
+    harmless = (*_ON_THE_WORKER, *(_INTO_MEMORY if used.has_buffers else ()))
     for one in effects(function):
         known = _EFFECTS.get(one.does)
-        if known is not None and _ON_THE_WORKER not in one.words:
+        if known is not None and not any(part in one.words for part in harmless):
             why, remedy, severity = known
             yield Finding(node, f"{one.words}: {why}", remedy, severity)
     named = vars(function).get("__mmnotebook_depends__") if declared.is_stated(function) else None
@@ -108,7 +110,7 @@ def _effects(node: str, function: Any) -> Findings:
 
 
 def _changes(node: str, function: Any, used: Reached) -> Findings:
-    own = getattr(function, "__func__", None) or getattr(type(function), "__call__", None)
+    own = getattr(function, "__func__", None) or vars(type(function)).get("__call__")
     for one in used.functions:
         if declared.is_stated(one):
             continue
@@ -155,9 +157,9 @@ class _Counter(pickling.Nowhere):
         return int(written)
 
 
-def modules(node: str, names: Any, workers: Workers) -> Findings:
+def modules(node: str, names: Any, target: Target) -> Findings:
     """Yield a finding for each module of the user that workers would have to import."""
-    if workers.ships_modules or workers.install_packages:
+    if target.ships_modules or target.install_packages:
         return
     for name in names:
         if name.partition(".")[0] not in {one.partition(".")[0] for one in compat.by_value_names()}:
@@ -168,8 +170,3 @@ def modules(node: str, names: Any, workers: Workers) -> Findings:
                 "Beam's option extra_packages, or install it in the image of the workers",
                 "error",
             )
-
-
-def is_function(value: Any) -> bool:
-    """Return whether a value is a function or a method of the user or of a library."""
-    return isinstance(value, (types.FunctionType, types.MethodType))

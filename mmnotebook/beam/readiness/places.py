@@ -10,7 +10,7 @@ from pathlib import Path
 from mmnotebook import sizes, storage
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.beam.readiness import functions
-from mmnotebook.beam.readiness.finding import Finding, Findings, Workers
+from mmnotebook.beam.readiness.finding import Finding, Findings, Target
 from mmnotebook.fingerprint import origin
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
@@ -21,13 +21,13 @@ IN_PIPELINE = 1 << 20
 _STAGE = "name a folder or an address that workers see: mm.cluster(..., staging=...)"
 
 
-def findings(prepared: Prepared, workers: Workers) -> Findings:
+def findings(prepared: Prepared, target: Target) -> Findings:
     """Yield the findings about the sources, the models and the writes of a graph."""
-    if workers.staging is None:
+    if target.staging is None:
         yield from _unstaged(prepared)
     for node in prepared.graph.order():
-        yield from _source(node, prepared, workers)
-        if node.step.ends and not workers.share(str(node["path"])):
+        yield from _source(node, prepared, target)
+        if node.step.ends and not target.share(str(node["path"])):
             yield Finding(
                 node.name,
                 f"writes to the local path {node['path']!r}: the file would be on a worker's disk",
@@ -35,24 +35,24 @@ def findings(prepared: Prepared, workers: Workers) -> Findings:
                 "out and write the result",
                 "error",
             )
-        yield from _models(node, prepared, workers)
+        yield from _models(node, prepared, target)
 
 
 def _unstaged(prepared: Prepared) -> Findings:
     """Yield what is too large for the pipeline, if there is no staging area."""
-    local = dict(_local(prepared))
-    total = sum(local.values())
-    if total <= IN_PIPELINE:
-        return
-    for (node, what), size in local.items():
-        if size >= IN_PIPELINE // 2:
-            yield Finding(
-                node,
-                f"{what} is only on this machine, and with {sizes.text(size)} too large to be a "
-                "part of the pipeline",
-                _STAGE,
-                "error",
-            )
+    local = sorted(_local(prepared), key=lambda one: one[1], reverse=True)
+    total = sum(size for _, size in local)
+    for (node, what), size in local:
+        if total <= IN_PIPELINE:
+            return
+        total -= size
+        yield Finding(
+            node,
+            f"{what} is only on this machine, and with {sizes.text(size)} too large to be a part "
+            "of the pipeline",
+            _STAGE,
+            "error",
+        )
 
 
 def _local(prepared: Prepared) -> Iterator[tuple[tuple[str, str], int]]:
@@ -76,12 +76,12 @@ def size_of(spec: ModelSpec) -> int:
     return sum(one.stat().st_size for one in files if one.is_file())
 
 
-def _source(node: Node, prepared: Prepared, workers: Workers) -> Findings:
+def _source(node: Node, prepared: Prepared, target: Target) -> Findings:
     plan = prepared.plans.get(node.name)
     if plan is None or not plan.slices:
         return
     first = plan.slices[0]
-    if not workers.share(first.path):
+    if not target.share(first.path):
         yield Finding(
             node.name,
             f"reads local files, such as {first.path!r}: each worker needs them at the same path",
@@ -96,7 +96,7 @@ def _source(node: Node, prepared: Prepared, workers: Workers) -> Findings:
         )
 
 
-def _models(node: Node, prepared: Prepared, workers: Workers) -> Findings:
+def _models(node: Node, prepared: Prepared, target: Target) -> Findings:
     for name in node.models:
         spec = prepared.models[name]
         lacking = {
@@ -104,9 +104,9 @@ def _models(node: Node, prepared: Prepared, workers: Workers) -> Findings:
             for module, _ in sorted(spec.references)
             if module != "__main__" and module in sys.modules and origin.is_users(module)
         }
-        yield from functions.modules(node.name, lacking, workers)
+        yield from functions.modules(node.name, lacking, target)
         for path, _ in spec.files:
-            if path != spec.path and not workers.share(path) and not storage.is_ours(Path(path)):
+            if path != spec.path and not target.share(path) and not storage.is_ours(Path(path)):
                 yield Finding(
                     node.name,
                     f"the model {name!r} refers to the local file {path!r}",
@@ -114,7 +114,7 @@ def _models(node: Node, prepared: Prepared, workers: Workers) -> Findings:
                     "see",
                 )
     watch = node["watch"] if node.step.param("watch") else None
-    if watch and not workers.share(str(watch)):
+    if watch and not target.share(str(watch)):
         yield Finding(
             node.name,
             f"watches the local path {watch!r}: workers elsewhere see no newer files",

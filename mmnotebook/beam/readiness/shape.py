@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from apache_beam.options.pipeline_options import SetupOptions, WorkerOptions
+from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions, WorkerOptions
 
 from mmnotebook.beam import runners
 from mmnotebook.beam.prepare import Prepared
-from mmnotebook.beam.readiness.finding import Finding, Findings, Workers
+from mmnotebook.beam.readiness.finding import Finding, Findings, Target
 
 
 def joins(prepared: Prepared) -> Findings:
@@ -22,18 +22,18 @@ def joins(prepared: Prepared) -> Findings:
             )
 
 
-def settings(workers: Workers) -> Findings:
+def settings(target: Target) -> Findings:
     """Yield the options that have no effect with this runner and these workers."""
-    if workers.runner is None:
+    if target.runner is None:
         return
-    own = runners.names(workers.runner)
-    ignored = []
-    if workers.are_external:
+    own = runners.names(target.runner)
+    ignored: list[tuple[type[PipelineOptions], str, str]] = []
+    if target.are_external:
         ignored.append((SetupOptions, "workers of an external pool install nothing", _INSTALL))
     if "DataflowRunner" not in own and own & {"PortableRunner"}:
         ignored.append((WorkerOptions, "only Dataflow starts workers itself", _START))
     for options, why, remedy in ignored:
-        given = workers.options.view_as(options)
+        given = target.options.view_as(options)
         for name, usual in options([]).get_all_options(current_only=True).items():
             value = getattr(given, name)
             if value != usual and value and not name.endswith(_USED):
