@@ -82,10 +82,9 @@ def here(packages: Iterable[str]) -> WorkerReport:
     """Return the versions of this process."""
     found = {}
     for name in packages:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+        with suppress(importlib.metadata.PackageNotFoundError):
+            one = importlib.metadata.distribution(name)
+            found[one.name] = one.version
     return WorkerReport("{}.{}.{}".format(*sys.version_info[:3]), found)
 
 
