@@ -78,13 +78,21 @@ class KnownOptions:
             raise _refused(option, name, value) from error
         return option.dest, flags, {}
 
-    def check(self, options: PipelineOptions) -> None:
-        """Raise RunError if Beam does not know, or cannot parse, some of these options."""
+    def check(self, options: PipelineOptions) -> list[str]:
+        """Return the options that differ from the defaults.
+
+        The command line of this process is not checked: it may have arguments of other programs.
+
+        Raises
+        ------
+        RunError
+            If Beam does not know, or cannot parse, some of these options.
+        """
         for name in compat.option_overrides(options):
             self.find(name)
         flags = compat.option_flags(options)
         if flags is None:
-            return  # the command line of this process may have arguments of other programs
+            return []
         try:
             _, unknown = self._parser.parse_known_args(flags)
         except (ValueError, AssertionError) as error:
@@ -92,6 +100,7 @@ class KnownOptions:
         for flag in unknown:
             if flag.startswith("--"):
                 self.find(flag[2:].partition("=")[0])
+        return list(options.get_all_options(drop_default=True))
 
 
 def _classes(of: type) -> Iterator[type]:

@@ -53,8 +53,11 @@ def resolved(runner: Any, options: Any) -> tuple[PipelineRunner | None, Pipeline
         )
     if isinstance(options, PipelineOptions):
         with quiet_beam.quiet():  # Beam's options set up the root logger
-            KnownOptions().check(options)
+            known = KnownOptions()
+            names = known.check(options)
             runner = _one_runner(runner, options.view_as(StandardOptions).runner)
+            for name in names:
+                runners.check_use(runner, name, known.owners[name])
             _check_environment(options, runner)
         return runner, options
     given = dict(options or {})

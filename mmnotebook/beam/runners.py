@@ -117,9 +117,8 @@ def is_elsewhere(runner: Any, options: PipelineOptions) -> bool:
 
     A runner that is not known is taken to have workers elsewhere.
     """
+    runner = compat.runner_below(runner)
     if runner is None or is_in_process(runner):
-        return False
-    if "InteractiveRunner" in names(runner):
         return False
     kind = options.view_as(PortableOptions).environment_type
     if kind is None and "PortableRunner" in names(runner):

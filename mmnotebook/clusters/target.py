@@ -100,6 +100,12 @@ class Cluster:
         told = {**credentials.shown({**ours, **self.options}), **hidden}
         return f"cluster({', '.join([repr(name), *(f'{k}={v!r}' for k, v in told.items())])})"
 
+    def __copy__(self) -> Cluster:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Cluster:
+        return self  # a copy through a pickle would have no credentials
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.runner, self.staging, self.worker_pool, dict(self.options))
 

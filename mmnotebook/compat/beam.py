@@ -239,6 +239,14 @@ def create_runner(name: str) -> Any:
     return runner_module.create_runner(name)
 
 
+def runner_below(runner: Any) -> Any:
+    """Return the runner that InteractiveRunner uses; any other runner itself.
+
+    Relies on `runners/interactive/interactive_runner.py`.
+    """
+    return getattr(runner, "_underlying_runner", None) or runner
+
+
 def option_problems(options: Any, runner: Any, classes: Sequence[type]) -> list[str]:
     """Return what Beam finds wrong with the options of these classes; this may set defaults.
 

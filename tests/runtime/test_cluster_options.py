@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import sys
 from pathlib import Path
@@ -136,6 +137,8 @@ def test_credentials_are_not_shown_or_pickled() -> None:
     assert "abc123" not in repr(where) + str(dict(where.options))
     assert where.options["s3_region_name"] == "eu"
     assert b"abc123" not in pickle.dumps(where)
+    copied = copy.deepcopy(where).pipeline_options().get_all_options()
+    assert copied["s3_secret_access_key"] == "abc123"
     again = pickle.loads(pickle.dumps(where))
     assert (again.runner, dict(again.options)) == (where.runner, dict(where.options))
     whole = where.pipeline_options().get_all_options()
@@ -214,6 +217,7 @@ def test_a_runner_in_the_options(
             "FnApiRunner.* the option runner='FlinkRunner' contradict",
         ),
         ({"options": {"flink_master": "host:1"}}, "FnApiRunner does not use 'flink_master'"),
+        ({"options": PipelineOptions(["--flink_master=h:1"])}, "does not use 'flink_master'"),
         ({"options": {"environment_type": "EXTERNAL"}}, "does not use 'environment_type'"),
     ],
 )

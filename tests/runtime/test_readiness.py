@@ -14,6 +14,7 @@ import apache_beam as beam
 import numpy as np
 import pytest
 import torch
+from apache_beam.runners.interactive.interactive_runner import InteractiveRunner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from hypothesis import given, settings
@@ -249,6 +250,13 @@ def test_the_functions_of_a_model(models: Any) -> None:
     assert (only.node, only.reason.startswith("f changes 'COUNTS'")) == ("net", True)
 
 
+def test_a_function_as_a_model(models: Any) -> None:
+    text = "COUNTS = {}\ndef f(batch):\n    COUNTS[1] = batch\n    return batch"
+    mm.register("mine", function(text), framework="python")
+    (only,) = mm.check(mm.pipeline("xs | mine", xs=[1.0]), FLINK).findings
+    assert (only.node, only.reason.startswith("f changes 'COUNTS'")) == ("mine", True)
+
+
 def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("x\n1\n2\n")
@@ -324,6 +332,7 @@ def test_the_warning_of_compile_graph() -> None:
     harmless = function("def f(v): return v")
     assert compiled(harmless, PortableRunner(), job_endpoint="localhost:1", **pool) == []
     assert compiled(risky, FnApiRunner()) == []
+    assert compiled(risky, InteractiveRunner(FnApiRunner())) == []
     here = {"job_endpoint": "localhost:1", "environment_type": "LOOPBACK"}
     assert compiled(risky, PortableRunner(), **here) == []
 

@@ -163,6 +163,12 @@ class TestOptions:
         with pytest.raises(ValueError, match="Unexpected pipeline runner"):
             beam.create_runner("NoRunner")
 
+    def test_the_runner_below(self) -> None:
+        inner = beam.create_runner("FnApiRunner")
+        assert beam.runner_below(interactive_runner.InteractiveRunner(inner)) is inner
+        assert beam.runner_below(inner) is inner
+        assert beam.runner_below(None) is None
+
     def test_the_problems_of_options(self) -> None:
         made = pipeline_options.PipelineOptions(["--environment_type=EXTERNAL"])
         (found,) = beam.option_problems(made, None, [pipeline_options.PortableOptions])

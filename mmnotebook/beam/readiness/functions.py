@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -85,6 +86,9 @@ def of_model(spec: ModelSpec) -> Iterator[tuple[str, Callable[..., Any]]]:
         function = getattr(spec, label)
         if callable(function):
             yield label, function
+    live = None if spec.given is None else spec.given.target()
+    if isinstance(live, (types.FunctionType, types.MethodType)):
+        yield "function", live
 
 
 def of_function(node: str, label: str, function: Any, target: Target) -> Findings:
@@ -103,8 +107,7 @@ def _effects(node: str, function: Any, used: Reached) -> Findings:
         if known is not None and not any(part in one.words for part in harmless):
             why, remedy, severity = known
             yield Finding(node, f"{one.words}: {why}", remedy, severity)
-    named = vars(function).get("__mmnotebook_depends__") if declared.is_stated(function) else None
-    for path in getattr(named, "paths", ()):
+    for path in declared.paths(function):
         why, remedy, severity = _EFFECTS[impure.FILES]
         yield Finding(node, f"depends on the file {path}: {why}", remedy, severity)
 
