@@ -13,6 +13,7 @@ from mmnotebook import storage
 from mmnotebook.beam.assemble import assemble
 from mmnotebook.beam.lowering.sources import Stored
 from mmnotebook.beam.prepare import prepare
+from mmnotebook.beam.readiness import lint
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.elements import Key
@@ -130,6 +131,12 @@ def compile_graph(
     GraphError, ModelError, RunError
         If the graph is not valid, a name is unknown, or a source cannot be read.
 
+    Warns
+    -----
+    ReadinessWarning
+        If the workers of the pipeline may be on other machines, and something in the graph would
+        not work there, or work otherwise; see `check`.
+
     See Also
     --------
     run : Run a graph in the notebook, with a cache and a result.
@@ -154,6 +161,7 @@ def compile_graph(
             remedy="with beam.Pipeline() as pipeline: mm.compile_graph(graph, pipeline)",
         )
     prepared = replace(prepare(graph, limit), watch_every=watch_every)
+    lint.warn(prepared, pipeline)
     stored = {name: _written(blocks) for name, blocks in prepared.objects.items()}
     return Compiled(assemble(prepared, pipeline, "", stored, prepared.graph.names))
 

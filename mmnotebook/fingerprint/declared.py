@@ -169,6 +169,12 @@ def is_stated(value: Any) -> bool:
     return isinstance(value, types.FunctionType) and _NAME in vars(value)
 
 
+def paths(value: Any) -> tuple[str, ...]:
+    """Return the files and folders on which a function depends, as the user declared."""
+    found = vars(value).get(_NAME) if is_stated(value) else None
+    return found.paths if isinstance(found, Dependencies) else ()
+
+
 def dependencies(walk: Walk, declared: Dependencies) -> bytes:
     """Return the token of declared dependencies, in their current state."""
     values = declared.values

@@ -119,9 +119,11 @@ def run(
         Callables that receive every event of the run, in a thread that watches the run; see
         `mm.events`.
     runner
-        A Beam runner; None (the default) is the in-process FnApiRunner.
+        A Beam runner; None (the default) is the runner that `options` name, or else the in-process
+        FnApiRunner.
     options
-        Beam's PipelineOptions, or a dict of them.
+        Beam's PipelineOptions, or a dict of them. An option that Beam does not know, or that the
+        runner would ignore, is an error.
 
     Returns
     -------
@@ -173,7 +175,7 @@ def run(
     with interruptible("stopped by you before the run started"):
         _check(graph, limit, max_failed)
         part = graph if until is None else graph.validate().upto(until)
-        beam_options.check(runner, options)
+        runner, options = beam_options.resolved(runner, options)
         anew = reasons(part, fresh)
         record = _record(part, anew, {"options": options, "progress": progress})
         prepared = prepare.prepare(part, limit, record)
