@@ -71,8 +71,8 @@ def _rows(made: Any, count: int, layout: Layout) -> Column:
     if not isinstance(layout, OutputRows) or made is None:
         raise _misfit(made, count)
     axis = min(layout.axes)
-    if axis == 0 and type(made) is torch.Tensor and not made.is_nested and len(made) == count:
-        return _tensors(made.detach())  # the common case, without the checks for other types
+    if axis == 0 and type(made) is torch.Tensor and _has_rows(made, count):
+        return _tensors(made.detach())  # most outputs, without the checks for other types
     made = _plain(made)
     shape = layouts.shape_of(made)
     sizes = shape if shape is not None else (len(made),) if hasattr(made, "__len__") else ()
@@ -147,6 +147,11 @@ def _column(made: Any) -> Column:
     if isinstance(made, np.ndarray) and made.dtype.kind in "biufcmM":
         return Arrays(np.array(made, subok=False))
     return pack(list(made) if isinstance(made, Each) else [_taken(output) for output in made])
+
+
+def _has_rows(tensor: torch.Tensor, count: int) -> bool:
+    """Return whether the first axis of a tensor has this size."""
+    return not tensor.is_nested and tensor.ndim > 0 and len(tensor) == count
 
 
 def _tensors(tensor: torch.Tensor) -> Column:
