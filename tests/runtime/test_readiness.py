@@ -210,6 +210,25 @@ def test_a_large_value_that_goes_into_the_pipeline(text: str) -> None:
     assert of(function(start.format(5_000) + text)).findings == ()
 
 
+def test_an_object_that_is_sent_as_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = notebook(
+        """
+        import functools
+        @functools.lru_cache
+        def helper_of_test(v): return v
+        def f(v): return helper_of_test(v)
+        """
+    )
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "helper_of_test", own["helper_of_test"], raising=False)
+    found = of(own["f"])
+    (only,) = found.findings
+    assert "uses 'helper_of_test' of the notebook, which is sent as a name only" in only.reason
+    assert not found.ok
+    saved = mm.cluster("FlinkRunner", flink_master="host:8081", save_main_session=True)
+    assert of(own["f"], saved).findings == ()
+
+
 def test_a_module_beside_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "beside_of_test.py").write_text("def g(v):\n    return v\n")
     monkeypatch.syspath_prepend(str(tmp_path))
