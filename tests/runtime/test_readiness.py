@@ -440,7 +440,7 @@ LINES = {
 }
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.lists(st.sampled_from(sorted(LINES)), max_size=5), st.booleans())
 def test_each_risk_of_random_code_and_no_other(lines: list[str], in_helper: bool) -> None:
     body = "\n".join(f"    {line}" for line in lines)
