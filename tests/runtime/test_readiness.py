@@ -271,7 +271,8 @@ def test_the_functions_of_a_model(models: Any) -> None:
 
 def test_a_function_as_a_model(models: Any) -> None:
     text = "COUNTS = {}\ndef f(batch):\n    COUNTS[1] = batch\n    return batch"
-    mm.register("mine", function(text), framework="python")
+    f = function(text)  # a registered function is held weakly
+    mm.register("mine", f, framework="python")
     (only,) = mm.check(mm.pipeline("xs | mine", xs=[1.0]), FLINK).findings
     assert (only.node, only.reason.startswith("f changes 'COUNTS'")) == ("mine", True)
 
