@@ -119,11 +119,9 @@ def run(
         Callables that receive every event of the run, in a thread that watches the run; see
         `mm.events`.
     runner
-        A Beam runner; None (the default) is the runner that `options` name, or else the in-process
-        FnApiRunner.
+        A Beam runner; None (the default) is the in-process FnApiRunner.
     options
-        Beam's PipelineOptions, or a dict of them. An option that Beam does not know, or that the
-        runner would ignore, is an error.
+        Beam's PipelineOptions, or a dict of them.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmnotebook.fingerprint.changes import changed
@@ -231,11 +231,13 @@ def made(text: str) -> types.FunctionType:
     return function  # type: ignore[no-any-return]
 
 
+@settings(max_examples=50)
 @given(bodies([]))
 def test_no_change_is_invented(text: str) -> None:
     assert changed(made(text)) == [], text
 
 
+@settings(max_examples=50)
 @given(st.sampled_from(CHANGES).flatmap(lambda line: bodies([line])))
 def test_no_change_is_missed(text: str) -> None:
     assert len(changed(made(text))) == 1, text

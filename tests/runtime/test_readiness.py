@@ -210,6 +210,25 @@ def test_a_large_value_that_goes_into_the_pipeline(text: str) -> None:
     assert of(function(start.format(5_000) + text)).findings == ()
 
 
+def test_an_object_that_is_sent_as_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = notebook(
+        """
+        import functools
+        @functools.lru_cache
+        def helper_of_test(v): return v
+        def f(v): return helper_of_test(v)
+        """
+    )
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "helper_of_test", own["helper_of_test"], raising=False)
+    found = of(own["f"])
+    (only,) = found.findings
+    assert "uses 'helper_of_test' of the notebook, which is sent as a name only" in only.reason
+    assert not found.ok
+    saved = mm.cluster("FlinkRunner", flink_master="host:8081", save_main_session=True)
+    assert of(own["f"], saved).findings == ()
+
+
 def test_a_module_beside_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "beside_of_test.py").write_text("def g(v):\n    return v\n")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -252,7 +271,8 @@ def test_the_functions_of_a_model(models: Any) -> None:
 
 def test_a_function_as_a_model(models: Any) -> None:
     text = "COUNTS = {}\ndef f(batch):\n    COUNTS[1] = batch\n    return batch"
-    mm.register("mine", function(text), framework="python")
+    f = function(text)  # a registered function is held weakly
+    mm.register("mine", f, framework="python")
     (only,) = mm.check(mm.pipeline("xs | mine", xs=[1.0]), FLINK).findings
     assert (only.node, only.reason.startswith("f changes 'COUNTS'")) == ("mine", True)
 
@@ -421,7 +441,7 @@ LINES = {
 }
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.lists(st.sampled_from(sorted(LINES)), max_size=5), st.booleans())
 def test_each_risk_of_random_code_and_no_other(lines: list[str], in_helper: bool) -> None:
     body = "\n".join(f"    {line}" for line in lines)

@@ -94,6 +94,12 @@ class Target:
         setup = self.options.view_as(SetupOptions)
         return not self.are_external and bool(setup.setup_file or setup.extra_packages)
 
+    @property
+    def have_notebook(self) -> bool:
+        """Whether the workers load the variables of the notebook when they start."""
+        setup = self.options.view_as(SetupOptions)
+        return not self.are_external and bool(setup.save_main_session)
+
     def share(self, path: str | os.PathLike[str]) -> bool:
         """Return whether a file or an address is one that the workers see too."""
         text = os.fspath(path)

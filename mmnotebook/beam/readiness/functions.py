@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -96,7 +97,10 @@ def of_function(node: str, label: str, function: Any, target: Target) -> Finding
     used = reached(function)
     yield from _effects(node, function, used)
     yield from _changes(node, function, used)
-    yield from _sizes(node, label, function, used)
+    pickled = _Pickled.of(function)
+    yield from _sizes(node, label, pickled.size, used)
+    if not target.have_notebook:
+        yield from _by_name(node, pickled)
     yield from modules(node, used.modules, target)
 
 
@@ -126,11 +130,10 @@ def _changes(node: str, function: Any, used: Reached) -> Findings:
             )
 
 
-def _sizes(node: str, label: str, function: Any, used: Reached) -> Findings:
-    size = _pickled(function)
+def _sizes(node: str, label: str, size: int, used: Reached) -> Findings:
     if size < LARGE:
         return
-    parts = {name: _pickled(held) for name, held in used.values.items()}
+    parts = {name: _Pickled.of(held).size for name, held in used.values.items()}
     large = {name: part for name, part in parts.items() if part >= LARGE // 2}
     named = ", ".join(f"{name} ({sizes.text(part)})" for name, part in large.items())
     yield Finding(
@@ -140,24 +143,59 @@ def _sizes(node: str, label: str, function: Any, used: Reached) -> Findings:
     )
 
 
-def _pickled(value: Any) -> int:
-    """Return the size of a value's pickle in bytes; 0 if it cannot be pickled."""
-    counter = _Counter()
-    try:
-        pickling.dump(value, counter)
-    except Exception:  # noqa: BLE001 - another check reports it
-        return 0
-    return counter.size
+def _by_name(node: str, pickled: _Pickled) -> Findings:
+    for name in pickled.names:
+        yield Finding(
+            node,
+            f"uses {name!r} of the notebook, which is sent as a name only: workers do not have it",
+            "remove its decorator, such as functools.lru_cache, or create it inside the function",
+            "error",
+        )
 
 
-class _Counter(pickling.Nowhere):
+class _Pickled(pickling.Pickler):
+    """The pickle of an object, of which only the size in bytes and the names are kept.
+
+    Attributes
+    ----------
+    names
+        The objects of the notebook, neither functions nor classes, that the pickle refers to by
+        name.
+    """
+
     def __init__(self) -> None:
+        super().__init__(self)
         self.size = 0
+        self.names: dict[str, None] = {}
+
+    @classmethod
+    def of(cls, value: Any) -> _Pickled:
+        """Pickle a value; if that fails, which another check reports, nothing is known."""
+        try:
+            made = cls()
+            made.dump(value)
+        except Exception:  # noqa: BLE001 - whatever a foreign object raises
+            return cls()
+        return made
 
     def write(self, data: Any) -> int:
-        written = super().write(data)
-        self.size += int(written)
-        return int(written)
+        """Count the bytes of a part of the pickle, instead of storing it."""
+        size = memoryview(data).nbytes
+        self.size += size
+        return size
+
+    def reducer_override(self, value: Any) -> Any:
+        reduced = super().reducer_override(value)
+        if reduced is NotImplemented and _has_name_in_notebook(value):
+            self.names[value.__qualname__] = None
+        return reduced
+
+
+def _has_name_in_notebook(value: Any) -> bool:
+    """Return whether pickle stores only the name of an object of the notebook."""
+    if isinstance(value, type) or inspect.getattr_static(value, "__qualname__", None) is None:
+        return False
+    return value.__module__ == "__main__" and isinstance(value.__reduce_ex__(4), str)
 
 
 def modules(node: str, names: Any, target: Target) -> Findings:
