@@ -27,7 +27,7 @@ from mmnotebook.sources import readers
 from mmnotebook.sources.formats import READERS, label_of
 from mmnotebook.sources.sources import Slice, SourcePlan
 
-_FORMAT = "data 2"
+_FORMAT = "data 3"
 
 
 def of_blocks(blocks: Iterable[Block]) -> str:

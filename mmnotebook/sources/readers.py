@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,10 +84,15 @@ def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
 
 
 def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
-    """Return the ids of rows: ids from the reader, or the prefix of the slice and row numbers."""
+    """Return the ids of rows: `name#row`, or the name of a file with a single element.
+
+    Rows that are already ids are returned unchanged.
+    """
+    if not READERS[where.reader].has_rows:
+        return [row if isinstance(row, str) else where.name for row in rows]
     if isinstance(rows, range):
-        return [f"{where.prefix}{row}" for row in rows]
-    return [row if isinstance(row, str) else f"{where.prefix}{row}" for row in rows]
+        return [f"{where.name}#{row}" for row in rows]
+    return [row if isinstance(row, str) else f"{where.name}#{row}" for row in rows]
 
 
 def _chunks(where: Slice) -> Iterator[Chunk]:
@@ -97,7 +103,12 @@ def _chunks(where: Slice) -> Iterator[Chunk]:
         if not where.one_of_many:
             raise unreadable(where.path, error) from error
         # Elements that were read before the error are kept.
-        yield [where.path if not where.start else f"{where.prefix}{where.start}"], [error]
+        yield [f"{where.name}#{where.start}" if where.start else _id_of_file(where.name)], [error]
+
+
+def _id_of_file(name: str) -> str:
+    """Return the id of a file that cannot be read: its name, unless a row can have this id."""
+    return f"{name}#" if re.search(r"#\d+$", name) else name
 
 
 def _bytes(values: Sequence[Any]) -> int:

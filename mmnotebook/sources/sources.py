@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import itertools
+import os
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -26,8 +28,9 @@ class Slice:
     ----------
     reader
         The name of the file's reader in `formats.READERS`.
-    prefix
-        The part of an element's id before the row number: "path#" for files of the user.
+    name
+        The path of the file below the root of its pattern (`root`). It is the id of the file's
+        element, or the part of an element's id before "#" and the row number.
     id
         The column with the ids; None for row numbers or the ids of the reader.
     options
@@ -41,7 +44,7 @@ class Slice:
     path: str
     start: int = 0
     stop: int | None = None
-    prefix: str = ""
+    name: str = ""
     id: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
     one_of_many: bool = False
@@ -168,13 +171,16 @@ def plan_path(path: str, id_column: str | None, **options: Any) -> SourcePlan:
     files = matched(path)
     if not files:
         raise RunError(f"no file matches {path!r}", remedy=f"the current folder is {Path.cwd()}")
-    many = not Path(path).is_file()
+    many, top = not Path(path).is_file(), root(path)
     some = any(readers.kind_of(file) for file in files)
     slices = tuple(
-        _file_slice(file, id_column, options, many)
+        _file_slice(file, id_column, options)
         if readers.kind_of(file) or not some
-        else Slice("unknown", file, one_of_many=True)
+        else Slice("unknown", file)
         for file in files
+    )
+    slices = tuple(
+        replace(part, name=name_below(top, part.path), one_of_many=many) for part in slices
     )
     counts = [_quick_count(part) for part in slices]
     known = [count for count in counts if count is not None]
@@ -190,7 +196,33 @@ def matched(path: str) -> list[str]:
     return [file for file in files if Path(file).is_file()]
 
 
-def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any], many: bool) -> Slice:
+def root(path: str) -> str:
+    """Return the part of a file's path, a glob or a folder that is not part of ids.
+
+    This is the folder of a file, the folder before the first wildcard of a glob, or the folder
+    itself. So the ids are equal if the folder is moved or copied, also to another machine.
+
+    Examples
+    --------
+    >>> from mmnotebook.sources.sources import root
+    >>> root("data/2026-*/a.csv")
+    'data/'
+    """
+    if Path(path).is_dir():
+        return "" if path == os.curdir else os.path.join(path, "")  # noqa: PTH118
+    if Path(path).is_file() or not glob.has_magic(path):
+        return path[: len(path) - len(Path(path).name)]
+    parts = path.split(os.sep)
+    before = itertools.takewhile(lambda part: not glob.has_magic(part), parts)
+    return "".join(f"{part}{os.sep}" for part in before)
+
+
+def name_below(top: str, path: str) -> str:
+    """Return the path of a file below a root, with slashes."""
+    return path.removeprefix(top).replace(os.sep, "/")
+
+
+def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any]) -> Slice:
     kind = readers.kind_of(file)
     if kind is None:
         close = nearest(Path(file).suffix, readers.ENDINGS)
@@ -207,11 +239,4 @@ def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any], ma
             f"{file!r} is not an image, so it cannot have {name}={options[name]!r}",
             remedy=f"leave {name}= out",
         )
-    return Slice(
-        kind,
-        file,
-        prefix=f"{file}#",
-        id=id_column,
-        options=tuple(options.items()),
-        one_of_many=many,
-    )
+    return Slice(kind, file, id=id_column, options=tuple(options.items()))
