@@ -11,6 +11,7 @@ import apache_beam as beam
 
 from mmnotebook import storage
 from mmnotebook.beam.assemble import assemble
+from mmnotebook.beam.lowering import union
 from mmnotebook.beam.lowering.sources import Stored
 from mmnotebook.beam.prepare import prepare
 from mmnotebook.elements.block import Block
@@ -155,7 +156,9 @@ def compile_graph(
         )
     prepared = replace(prepare(graph, limit), watch_every=watch_every)
     stored = {name: _written(blocks) for name, blocks in prepared.objects.items()}
-    return Compiled(assemble(prepared, pipeline, "", stored, prepared.graph.names))
+    blocks = assemble(prepared, pipeline, "", stored, prepared.graph.names)
+    union.compare(prepared.graph, prepared.objects, blocks)
+    return Compiled(blocks)
 
 
 def _written(blocks: Sequence[Block]) -> Stored:

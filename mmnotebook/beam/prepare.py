@@ -161,7 +161,7 @@ def prepare(graph: Graph, limit: int | None = None, record: Record | None = None
     _check_fields(graph, found, models)
     _check_steps(graph, found)
     children.check(graph, found.objects)
-    union.check(graph, found.objects)
+    union.check(graph, found.objects, found.plans)
     prepared = Prepared(
         graph,
         found.plans,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import glob
-import itertools
 import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -48,6 +48,14 @@ class Slice:
     id: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
     one_of_many: bool = False
+
+    def first_id(self) -> str | None:
+        """Return the id of the first element if that is known without reading the elements."""
+        if self.id is not None:
+            return None
+        if not READERS[self.reader].has_rows:
+            return self.name
+        return f"{self.name}#0" if not self.start and _quick_count(self) else None
 
 
 @dataclass(frozen=True)
@@ -210,11 +218,8 @@ def root(path: str) -> str:
     """
     if Path(path).is_dir():
         return "" if path == os.curdir else os.path.join(path, "")  # noqa: PTH118
-    if Path(path).is_file() or not glob.has_magic(path):
-        return path[: len(path) - len(Path(path).name)]
-    parts = path.split(os.sep)
-    before = itertools.takewhile(lambda part: not glob.has_magic(part), parts)
-    return "".join(f"{part}{os.sep}" for part in before)
+    before = path if Path(path).is_file() else re.split(r"[*?[]", path)[0]
+    return before[: before.rfind(os.sep) + 1]
 
 
 def name_below(top: str, path: str) -> str:
