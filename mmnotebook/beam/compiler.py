@@ -14,6 +14,7 @@ from mmnotebook.beam.assemble import assemble
 from mmnotebook.beam.lowering import union
 from mmnotebook.beam.lowering.sources import Stored
 from mmnotebook.beam.prepare import prepare
+from mmnotebook.compat import beam_files
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.elements import Key
@@ -154,6 +155,7 @@ def compile_graph(
             f"pipeline={shown(pipeline)}; allowed: a beam.Pipeline",
             remedy="with beam.Pipeline() as pipeline: mm.compile_graph(graph, pipeline)",
         )
+    beam_files.use(pipeline.options)
     prepared = replace(prepare(graph, limit), watch_every=watch_every)
     stored = {name: _written(blocks) for name, blocks in prepared.objects.items()}
     blocks = assemble(prepared, pipeline, "", stored, prepared.graph.names)

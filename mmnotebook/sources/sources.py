@@ -14,6 +14,7 @@ from typing import Any
 
 from mmnotebook.elements.block import BYTES
 from mmnotebook.errors import RunError, nearest
+from mmnotebook.remote import addresses, files
 from mmnotebook.sources import readers
 from mmnotebook.sources.formats import READERS
 
@@ -35,6 +36,8 @@ class Slice:
         The column with the ids; None for row numbers or the ids of the reader.
     options
         Further options of the reader, as (name, value) pairs.
+    size
+        The size of a remote file in bytes.
     one_of_many
         Whether the file belongs to a glob or folder. Such a file fails as one element if it cannot
         be read.
@@ -48,6 +51,12 @@ class Slice:
     id: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
     one_of_many: bool = False
+    size: int | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the file is not on this machine; it is copied before it is read."""
+        return addresses.is_remote(self.path)
 
     def first_id(self) -> str | None:
         """Return the id of the first element if that is known without reading the elements."""
@@ -127,6 +136,8 @@ def _ends_group(path: str) -> bool:
 
 
 def _pieces(part: Slice) -> list[Slice]:
+    if part.is_remote:
+        return [part]  # its worker copies the whole file
     try:
         cuts = READERS[part.reader].cuts(part.path)
     except Exception as error:
@@ -139,6 +150,8 @@ def _pieces(part: Slice) -> list[Slice]:
 
 
 def _file_bytes(part: Slice) -> int:
+    if part.size is not None:
+        return part.size
     try:
         return Path(part.path).stat().st_size
     except OSError as error:
@@ -149,6 +162,8 @@ def _file_bytes(part: Slice) -> int:
 
 def _quick_count(part: Slice) -> int | None:
     """Return the number of elements if the metadata of the file contains it, else None."""
+    if part.is_remote and READERS[part.reader].has_rows:
+        return None
     try:
         return READERS[part.reader].quick_count(part.path)
     except Exception as error:
@@ -160,7 +175,8 @@ def _quick_count(part: Slice) -> int | None:
 def _rows(part: Slice) -> int:
     """Count the elements of a file; an unreadable part counts as one element."""
     try:
-        return READERS[part.reader].count(part.path)
+        with files.copies([part.path]) as found:
+            return READERS[part.reader].count(found[part.path])
     except Exception as error:
         if not part.one_of_many:
             raise readers.unreadable(part.path, error) from error
@@ -175,24 +191,78 @@ def plan_path(path: str, id_column: str | None, **options: Any) -> SourcePlan:
     **options
         Options for the readers of the files, if they differ from the defaults.
     """
-    path = str(Path(path).expanduser())
-    files = matched(path)
-    if not files:
-        raise RunError(f"no file matches {path!r}", remedy=f"the current folder is {Path.cwd()}")
-    many, top = not Path(path).is_file(), root(path)
-    some = any(readers.kind_of(file) for file in files)
+    found = listed(path)
+    if not found.sizes:
+        raise _no_file(path)
+    some = any(map(readers.kind_of, found.sizes))
     slices = tuple(
-        _file_slice(file, id_column, options)
-        if readers.kind_of(file) or not some
-        else Slice("unknown", file)
-        for file in files
-    )
-    slices = tuple(
-        replace(part, name=name_below(top, part.path), one_of_many=many) for part in slices
+        replace(
+            _file_slice(file, id_column, options)
+            if readers.kind_of(file) or not some
+            else Slice("unknown", file),
+            name=file.removeprefix(found.root).replace(os.sep, "/"),
+            one_of_many=found.is_many,
+            size=size,
+        )
+        for file, size in found.sizes.items()
     )
     counts = [_quick_count(part) for part in slices]
     known = [count for count in counts if count is not None]
     return SourcePlan(slices, sum(known) if len(known) == len(counts) else None)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a path, a glob or a folder.
+
+    Attributes
+    ----------
+    sizes
+        The files, in order, each with its size in bytes if it is remote.
+    root
+        The start of their paths that is not part of ids; see `root`.
+    is_many
+        Whether they belong to a glob or folder.
+    """
+
+    sizes: Mapping[str, int | None]
+    root: str
+    is_many: bool
+
+
+def listed(path: str) -> Listing:
+    """List the files of a path or address: a file, a glob, or a folder of images.
+
+    Raises
+    ------
+    RemoteFileError
+        If remote files cannot be listed.
+    """
+    path = addresses.local(path)
+    if addresses.is_remote(path):
+        return _listed_remotely(path)
+    path = str(Path(path).expanduser())
+    return Listing(dict.fromkeys(matched(path)), root(path), not Path(path).is_file())
+
+
+def _listed_remotely(path: str) -> Listing:
+    found, top = files.matched(path), addresses.root(path)
+    is_many = addresses.has_magic(path) and [one.address for one in found] != [path]
+    if not found and not addresses.has_magic(path):
+        top, is_many = path.rstrip("/") + "/", True
+        found = [one for one in files.below(top) if readers.kind_of(one.address) == "image"]
+    elif not is_many:
+        top = addresses.folder(path)
+    return Listing({one.address: one.size for one in found}, top, is_many)
+
+
+def _no_file(path: str) -> RunError:
+    remedy = f"the current folder is {Path.cwd()}"
+    if addresses.is_remote(path):
+        remedy = "check the bucket and the name; names are case-sensitive"
+    elif address := addresses.repaired(path):
+        remedy = f"pass the address as text, {address!r}, not as a pathlib.Path"
+    return RunError(f"no file matches {path!r}", remedy=remedy)
 
 
 def matched(path: str) -> list[str]:
@@ -220,11 +290,6 @@ def root(path: str) -> str:
         return "" if path == os.curdir else os.path.join(path, "")  # noqa: PTH118
     before = path if Path(path).is_file() else re.split(r"[*?[]", path)[0]
     return before[: before.rfind(os.sep) + 1]
-
-
-def name_below(top: str, path: str) -> str:
-    """Return the path of a file below a root, with slashes."""
-    return path.removeprefix(top).replace(os.sep, "/")
 
 
 def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any]) -> Slice:
