@@ -48,11 +48,14 @@ def ask_s3(bucket: str) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _ask(bucket: str, known: tuple[tuple[str, str], ...]) -> None:
-    from apache_beam.io.aws.clients.s3.boto3_client import Client
-    from botocore.exceptions import ClientError
+    from apache_beam.io.aws.clients.s3.boto3_client import Client, get_http_error_code
 
     try:
         Client(options()).client.head_bucket(Bucket=bucket)
-    except ClientError as error:  # without permission for it, the files may still be readable
-        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+    except Exception as error:
+        code = get_http_error_code(error)
+        if code is None:  # no answer of the server
+            raise
+        if code == 404:
             raise FileNotFoundError(f"the bucket {bucket!r} does not exist") from error
+        # Without permission to ask for the bucket, its files may still be readable.

@@ -93,7 +93,9 @@ def test_data_whose_positions_are_the_ids(data: Any) -> None:
 
 
 def test_the_same_data_twice_is_no_ambiguity() -> None:
-    result = mm.run(mm.pipeline("{a | same, a | map(str)} | map(repr)", a=[1, 2], same=same), progress=False)
+    result = mm.run(
+        mm.pipeline("{a | same, a | map(str)} | map(repr)", a=[1, 2], same=same), progress=False
+    )
     assert len(result["repr"]) == 4
 
 
