@@ -1,8 +1,10 @@
-"""Beam's file systems: the options with which they are opened, and the first contact with S3."""
+"""Beam's file systems: the options with which they are opened, and the client of S3."""
 
 from __future__ import annotations
 
 import functools
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,31 +33,28 @@ def keeping_options() -> Iterator[None]:
         FileSystems.set_options(before)
 
 
-def ask_s3(bucket: str) -> None:
-    """Ask for an S3 bucket once, without Beam's retries, which take ten minutes.
+def s3_client() -> Any:
+    """Return boto3's client of Beam's S3 file system, with the current options.
+
+    A client is used for five minutes, because creating it takes longer than most requests.
 
     Relies on `io/aws/clients/s3/boto3_client.py`.
-
-    Raises
-    ------
-    Exception
-        If there are no credentials, or the server does not answer.
     """
     found = options()
     known = found if isinstance(found, dict) else found.get_all_options(drop_default=True)
-    _ask(bucket, tuple(sorted((k, str(v)) for k, v in known.items() if k.startswith("s3_"))))
+    given = sorted((name, str(value)) for name, value in known.items() if name.startswith("s3_"))
+    given += sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))
+    return _s3_client(tuple(given), int(time.monotonic() // 300))
 
 
-@functools.lru_cache(maxsize=64)
-def _ask(bucket: str, known: tuple[tuple[str, str], ...]) -> None:
-    from apache_beam.io.aws.clients.s3.boto3_client import Client, get_http_error_code
+@functools.lru_cache(maxsize=8)
+def _s3_client(given: tuple[tuple[str, str], ...], when: int) -> Any:
+    from apache_beam.io.aws.clients.s3.boto3_client import Client
 
-    try:
-        Client(options()).client.head_bucket(Bucket=bucket)
-    except Exception as error:
-        code = get_http_error_code(error)
-        if code is None:  # no answer of the server
-            raise
-        if code == 404:
-            raise FileNotFoundError(f"the bucket {bucket!r} does not exist") from error
-        # Without permission to ask for the bucket, its files may still be readable.
+    return Client(options()).client
+
+
+def status(error: BaseException) -> int | None:
+    """Return the HTTP status of an error of boto3; None if it has none."""
+    found = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return None if found is None else int(found)

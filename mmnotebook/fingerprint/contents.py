@@ -139,7 +139,7 @@ def is_bigger(path: str, most_files: int, most_bytes: int) -> bool:
 
 
 def _of_remote(path: str) -> str:
-    found = remote_files.matched(path) or remote_files.below(f"{path.rstrip('/')}/")
+    found = remote_files.matched(path) or remote_files.below(f"{path.rstrip('/')}/", given=path)
     if not found:
         raise OSError(f"{path} does not exist")
     versions = remote_files.versions([one.address for one in found])

@@ -22,7 +22,6 @@ _COMMIT = re.compile(r"/\.[0-9a-f]{32}\.commit$")
 """The address of the mark that is in a folder while its files are replaced."""
 _TEMPORARY = re.compile(r"/\.[0-9a-f]{32}\.(commit$|part(/|$))")
 _THREADS = 16
-_CHUNK = 1 << 20
 _Made = TypeVar("_Made")
 
 
@@ -30,7 +29,6 @@ def asked(what: str, address: str, ask: Callable[[Store], _Made]) -> _Made:
     """Call a function with the store of an address; raise RemoteFileError if it fails."""
     store = stores.of(address, what)
     try:
-        store.check(address)
         return ask(store)
     except (MMError, KeyboardInterrupt):
         raise
@@ -43,8 +41,13 @@ def file(address: str) -> RemoteFile | None:
     return asked("read", address, lambda store: store.file(address))
 
 
-def below(folder: str, pattern: str = "**") -> list[RemoteFile]:
+def below(folder: str, pattern: str = "**", given: str | None = None) -> list[RemoteFile]:
     """List the files below a folder that match a glob, by address.
+
+    Parameters
+    ----------
+    given
+        The address in errors; None for the folder.
 
     Raises
     ------
@@ -52,11 +55,11 @@ def below(folder: str, pattern: str = "**") -> list[RemoteFile]:
         If the files of the folder are just being replaced.
     """
     kept = []
-    for one in listed(folder):
+    for one in listed(folder, given):
         if _COMMIT.search(one.address):
             raise RemoteFileError(
                 "read",
-                folder + pattern,
+                given or folder,
                 "a write is replacing these files now, or was killed while it did",
                 remedy="try again, or run the write again",
             )
@@ -65,9 +68,9 @@ def below(folder: str, pattern: str = "**") -> list[RemoteFile]:
     return kept
 
 
-def listed(folder: str) -> list[RemoteFile]:
-    """List all files below a folder, also hidden ones, by address."""
-    found = asked("read", folder, lambda store: list(store.below(folder)))
+def listed(folder: str, given: str | None = None) -> list[RemoteFile]:
+    """List all files below a folder, also hidden ones, by address; `given` is for errors."""
+    found = asked("read", given or folder, lambda store: list(store.below(folder)))
     # Some stores have an empty file, "folder/", for each folder.
     files = (one for one in found if not one.address.endswith("/"))
     return sorted(files, key=lambda one: one.address)
@@ -82,7 +85,7 @@ def matched(pattern: str) -> list[RemoteFile]:
     """List the files of an address: the file itself, or the matches of a glob."""
     if addresses.has_magic(pattern):
         top = addresses.root(pattern)
-        if found := below(top, pattern.removeprefix(top)):
+        if found := below(top, pattern.removeprefix(top), pattern):
             return found
     found_one = file(pattern)
     return [] if found_one is None else [found_one]
@@ -115,8 +118,7 @@ def version(address: str) -> str:
         found = store.file(address)
         if found is None:
             raise FileNotFoundError(address)
-        checksum = store.checksum(address)
-        return f"{found.size} {checksum or _digest(store, address)}"
+        return f"{found.size} {found.checksum or _digest(store, address)}"
 
     return asked("read", address, ask)
 
@@ -124,7 +126,7 @@ def version(address: str) -> str:
 def _digest(store: Store, address: str) -> str:
     digest = hashlib.blake2b(digest_size=16)
     with store.open(address) as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(stores.CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
 
@@ -141,7 +143,7 @@ def fetch(address: str, folder: Path) -> Path:
     if not address.endswith("/") and file(address) is not None:
         return _fetched(address, folder / name)
     top = address.rstrip("/") + "/"
-    found = below(top)
+    found = below(top, given=address)
     if not found:
         raise problems.failed("read", address, FileNotFoundError())
     for one in found:
@@ -153,7 +155,7 @@ def _fetched(address: str, path: Path) -> Path:
     def ask(store: Store) -> None:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         with store.open(address) as source, storage.create_private(path) as copy:
-            shutil.copyfileobj(source, copy, _CHUNK)
+            shutil.copyfileobj(source, copy, stores.CHUNK)
 
     asked("read", address, ask)
     return path
@@ -219,13 +221,14 @@ def put_folder(parts: Sequence[Path], folder: str, old: Sequence[str]) -> None:
     own = uuid.uuid4().hex
     pairs = [(f"{folder}.{own}.part/{path.name}", f"{folder}{path.name}") for path in parts]
     mark = f"{folder}.{own}.commit"
+    empty = storage.new_folder("write") / "mark"
+    storage.create_private(empty).close()
 
     def ask(store: Store) -> None:
         try:
             for path, (part, _) in zip(parts, pairs, strict=True):
                 _sent(store, path, part)
-            with store.create(mark) as file:
-                file.write(b"mmnotebook\n")
+            store.send(empty, mark)
         except BaseException:
             for part, _ in pairs:
                 with suppress(Exception):
@@ -235,12 +238,14 @@ def put_folder(parts: Sequence[Path], folder: str, old: Sequence[str]) -> None:
         store.move(pairs)
         store.delete([mark])
 
-    asked("write", folder, ask)
+    try:
+        asked("write", folder, ask)
+    finally:
+        shutil.rmtree(empty.parent, ignore_errors=True)
 
 
 def _sent(store: Store, path: Path, address: str) -> None:
-    with path.open("rb") as source, store.create(address) as file:
-        shutil.copyfileobj(source, file, _CHUNK)
+    store.send(path, address)
     found = store.file(address)
     if found is None or found.size != path.stat().st_size:
         raise OSError(f"{path.stat().st_size:,} bytes were sent, but fewer have arrived")

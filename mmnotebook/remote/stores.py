@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import posixpath
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from mmnotebook.remote import addresses, problems
 
+CHUNK = 1 << 20
+"""The number of bytes that are copied at a time."""
 _CHECKSUMS = (
     *("ETag", "etag", "md5", "md5Hash", "content_md5", "crc32c", "sha256", "checksum"),
     *("generation", "VersionId", "version_id", "blob_id"),
@@ -28,11 +33,14 @@ class RemoteFile:
         Its size in bytes.
     updated
         When it was written, in seconds since 1970; 0 if this is unknown.
+    checksum
+        What identifies its content; None if this is unknown.
     """
 
     address: str
     size: int
     updated: float = 0.0
+    checksum: str | None = None
 
 
 class Store(ABC):
@@ -44,19 +52,15 @@ class Store(ABC):
 
     @abstractmethod
     def file(self, address: str) -> RemoteFile | None:
-        """Return the file with exactly this address, or None."""
-
-    @abstractmethod
-    def checksum(self, address: str) -> str | None:
-        """Return what identifies the content of a file without reading it; None if unknown."""
+        """Return the file with exactly this address, with its checksum if it has one, or None."""
 
     @abstractmethod
     def open(self, address: str) -> BinaryIO:
         """Open a file for reading."""
 
     @abstractmethod
-    def create(self, address: str) -> BinaryIO:
-        """Open a new file for writing."""
+    def send(self, path: Path, address: str) -> None:
+        """Copy a file of this machine to an address."""
 
     @abstractmethod
     def move(self, pairs: Sequence[tuple[str, str]]) -> None:
@@ -66,8 +70,8 @@ class Store(ABC):
     def delete(self, some: Sequence[str]) -> None:
         """Delete files."""
 
-    def check(self, address: str) -> None:  # noqa: B027 - most stores need none
-        """Raise an error at once if the store cannot be reached; Beam would retry for minutes."""
+    def check(self, address: str) -> None:  # noqa: B027 - most stores have no such check
+        """Raise an error if it is already known that a file cannot be written."""
 
 
 class BeamStore(Store):
@@ -83,16 +87,11 @@ class BeamStore(Store):
     def file(self, address: str) -> RemoteFile | None:
         if not addresses.name(address) or not self._system.exists(address):
             return None
-        return _described(self._system.metadata(address))
-
-    def checksum(self, address: str) -> str | None:
+        found = _described(self._system.metadata(address))
         try:
-            found = self._system.checksum(address)
-        except Exception as error:
-            if problems.is_missing(error):
-                raise
-            return None
-        return str(found) if found else None
+            return replace(found, checksum=str(self._system.checksum(address)) or None)
+        except Exception:  # noqa: BLE001 - not every file system has checksums
+            return found
 
     def open(self, address: str) -> BinaryIO:
         from apache_beam.io.filesystem import CompressionTypes
@@ -100,14 +99,18 @@ class BeamStore(Store):
         raw = CompressionTypes.UNCOMPRESSED  # Beam would decompress by the ending
         return cast("BinaryIO", self._system.open(address, compression_type=raw))
 
-    def create(self, address: str) -> BinaryIO:
+    def send(self, path: Path, address: str) -> None:
         from apache_beam.io.filesystem import CompressionTypes
 
         raw = CompressionTypes.UNCOMPRESSED
         if self._system.has_dirs():
             with suppress(OSError):  # it exists
                 self._system.mkdirs(addresses.folder(address).rstrip("/"))
-        return cast("BinaryIO", self._system.create(address, compression_type=raw))
+        with (
+            path.open("rb") as source,
+            self._system.create(address, compression_type=raw) as file,
+        ):
+            shutil.copyfileobj(source, file, CHUNK)
 
     def move(self, pairs: Sequence[tuple[str, str]]) -> None:
         if self._system.has_dirs():  # there, renaming does not replace
@@ -117,12 +120,6 @@ class BeamStore(Store):
     def delete(self, some: Sequence[str]) -> None:
         if some:
             self._system.delete(list(some))
-
-    def check(self, address: str) -> None:
-        if addresses.scheme(address) == "s3":
-            from mmnotebook.compat import beam_files
-
-            beam_files.ask_s3(address.partition("://")[2].partition("/")[0])
 
 
 def _described(found: Any) -> RemoteFile:
@@ -152,19 +149,15 @@ class FsspecStore(Store):
             return None
         return _informed(address, info) if info["type"] == "file" else None
 
-    def checksum(self, address: str) -> str | None:
-        self._system.invalidate_cache()
-        info = self._system.info(self._path(address))
-        return next((f"{key} {info[key]}" for key in _CHECKSUMS if info.get(key)), None)
-
     def open(self, address: str) -> BinaryIO:
         return cast("BinaryIO", self._system.open(self._path(address), "rb"))
 
-    def create(self, address: str) -> BinaryIO:
-        path = self._path(address)
+    def send(self, path: Path, address: str) -> None:
+        where = self._path(address)
         with suppress(NotImplementedError, PermissionError):  # a store without folders
-            self._system.makedirs(posixpath.dirname(path), exist_ok=True)
-        return cast("BinaryIO", self._system.open(path, "wb"))
+            self._system.makedirs(posixpath.dirname(where), exist_ok=True)
+        with path.open("rb") as source, self._system.open(where, "wb") as file:
+            shutil.copyfileobj(source, file, CHUNK)
 
     def move(self, pairs: Sequence[tuple[str, str]]) -> None:
         for old, new in pairs:
@@ -180,9 +173,9 @@ class FsspecStore(Store):
 
 def _informed(address: str, info: dict[str, Any]) -> RemoteFile:
     when = info.get("mtime") or info.get("LastModified") or info.get("created") or 0.0
-    return RemoteFile(
-        address, info.get("size") or 0, float(getattr(when, "timestamp", lambda: when)())
-    )
+    updated = when.timestamp() if isinstance(when, datetime) else float(when)
+    checksum = next((f"{key} {info[key]}" for key in _CHECKSUMS if info.get(key)), None)
+    return RemoteFile(address, info.get("size") or 0, updated, checksum)
 
 
 def of(address: str, what: str) -> Store:
@@ -196,7 +189,12 @@ def of(address: str, what: str) -> Store:
     from apache_beam.io.filesystems import FileSystems
 
     try:
-        return BeamStore(FileSystems.get_filesystem(address))
+        system = FileSystems.get_filesystem(address)
+        if addresses.scheme(address) == "s3":
+            from mmnotebook.remote.s3 import S3Store
+
+            return S3Store()
+        return BeamStore(system)
     except Exception as error:
         if not str(error).startswith("Unable to get filesystem from specified path"):
             raise problems.failed(what, address, error) from error

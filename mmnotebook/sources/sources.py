@@ -250,7 +250,8 @@ def _listed_remotely(path: str) -> Listing:
     is_many = addresses.has_magic(path) and [one.address for one in found] != [path]
     if not found and not addresses.has_magic(path):
         top, is_many = path.rstrip("/") + "/", True
-        found = [one for one in files.below(top) if readers.kind_of(one.address) == "image"]
+        inside = files.below(top, given=path)
+        found = [one for one in inside if readers.kind_of(one.address) == "image"]
     elif not is_many:
         top = addresses.folder(path)
     return Listing({one.address: one.size for one in found}, top, is_many)

@@ -24,8 +24,7 @@ def check(node: str, path: str, in_folder: bool) -> None:
     try:
         if in_folder:
             replaced(path)
-        else:
-            files.asked("write", path, lambda store: None)
+        files.asked("write", path, lambda store: store.check(path))
     except RemoteFileError as error:
         raise RunError(
             f"{node!r} cannot write {path!r}: {error.why}", remedy=error.remedy, node=node

@@ -12,8 +12,6 @@ from typing import Any
 import fsspec
 import pytest
 
-from mmnotebook.compat import beam_files
-
 
 class Bucket:
     """A bucket of an S3 server, or a folder in memory.
@@ -90,6 +88,4 @@ def s3() -> Iterator[Bucket]:
         settings.setenv("AWS_DEFAULT_REGION", "us-east-1")
         client = boto3.client("s3")
         client.create_bucket(Bucket="tests")
-        beam_files._ask.cache_clear()
         yield Bucket("s3://tests", client)
-        beam_files._ask.cache_clear()

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from PIL import Image
 from sklearn.linear_model import LinearRegression
@@ -24,6 +26,7 @@ from mmnotebook import storage
 from mmnotebook.errors import MMError, ModelError, RunError
 from mmnotebook.remote import files
 from mmnotebook.remote.problems import RemoteFileError
+from mmnotebook.remote.stores import BeamStore, Store, of
 from mmnotebook.sources import sources
 from tests.runtime.stores import Bucket, in_memory, s3
 
@@ -94,23 +97,36 @@ PATTERNS = [
     "two/n.npy",
     "[ot]*/[!b]*.npy",
 ]
+QUICK = ["two/*", "**/*.parquet", "[ot]*/[!b]*.npy"]
 
 
-@stores
+@pytest.mark.parametrize("pattern", QUICK)
+def test_a_table_is_equal_to_that_of_local_files(
+    tmp_path: Path, bucket: Bucket, pattern: str
+) -> None:
+    folder = data(tmp_path / "data")
+    bucket.put_folder(folder)
+    check_table(folder, bucket, pattern)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bucket", ["memory", "s3"], indirect=True)
 def test_tables_are_equal_to_those_of_local_files(tmp_path: Path, bucket: Bucket) -> None:
     folder = data(tmp_path / "data")
     bucket.put_folder(folder)
-    for pattern in PATTERNS if bucket.client is None else PATTERNS[:1] + PATTERNS[4:6]:
-        here, there = (
-            run(f"rows = read({f'{base}/{pattern}'!r})\nrows | same")
-            for base in (folder, bucket.base)
-        )
-        pd.testing.assert_frame_equal(here["same"], there["same"])
-        assert len(here["same"])
-        columns = ["node", "id", "error"]
-        pd.testing.assert_frame_equal(here.failed[columns], there.failed[columns])
-        text = " ".join(there.failed["message"])
-        assert storage.session_folder().name not in text
+    for pattern in PATTERNS:
+        check_table(folder, bucket, pattern)
+
+
+def check_table(folder: Path, bucket: Bucket, pattern: str) -> None:
+    paths = (f"{base}/{pattern}" for base in (folder, bucket.base))
+    here, there = (run(f"rows = read({path!r})\nrows | same") for path in paths)
+    pd.testing.assert_frame_equal(here["same"], there["same"])
+    assert len(here["same"])
+    columns = ["node", "id", "error"]
+    pd.testing.assert_frame_equal(here.failed[columns], there.failed[columns])
+    text = " ".join(there.failed["message"])
+    assert storage.session_folder().name not in text
 
 
 @stores
@@ -204,7 +220,7 @@ def test_no_reader_finds_half_of_a_folder(
             assert "a write is replacing these files now" in str(error)
             seen.append([])
 
-    for name in ("create", "move", "delete"):
+    for name in ("send", "move", "delete"):
         whole = getattr(FsspecStore, name)
 
         def looking(self: Any, *arguments: Any, whole: Any = whole) -> Any:
@@ -258,7 +274,7 @@ def test_a_file_that_was_not_sent_completely_is_not_seen(
         copy.write(source.read(1))
         raise ConnectionResetError("gone")
 
-    monkeypatch.setattr("mmnotebook.remote.files.shutil.copyfileobj", broken)
+    monkeypatch.setattr("mmnotebook.remote.stores.shutil.copyfileobj", broken)
     with pytest.raises(RunError, match="cannot write 'memory://.*the server does not answer"):
         run(text, names={"rows": [{"a": 2}]})
     assert bucket.names() == ["out.csv"] and bucket.get("out.csv") == b"id,a\n0,1\n"
@@ -358,6 +374,47 @@ def test_a_compiled_graph(bucket: Bucket) -> None:
     assert bucket.get("to/out.jsonl").count(b"\n") == 2
 
 
+STORE_KINDS = ["fsspec", "s3", "beam"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", STORE_KINDS)
+def test_stores(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Check each kind of store; "beam" is Beam's own file system for S3."""
+    base = f"{in_memory().base}/top"
+    if kind != "fsspec":
+        base = f"{request.getfixturevalue('served').base}/{kind}"
+    store: Store = of(base, "read")
+    if kind == "beam":
+        store = BeamStore(FileSystems.get_filesystem(base))
+    local = tmp_path / "x.gz"
+    local.write_bytes(b"not zipped" * 10)
+    names = ["a/x.gz", "a/b/y%20#é.csv", "z"]
+    for name in names:
+        store.send(local, f"{base}/{name}")
+    found = {one.address.removeprefix(f"{base}/"): one.size for one in store.below(f"{base}/")}
+    assert found == dict.fromkeys(names, 100)
+    assert store.file(f"{base}/none") is store.file(f"{base}/a") is None
+    first = store.file(f"{base}/z")
+    assert first is not None and (first.address, first.size) == (f"{base}/z", 100)
+    assert abs(first.updated - time.time()) < 60
+    local.write_bytes(b"other text" * 10)
+    store.send(local, f"{base}/z")
+    second = store.file(f"{base}/z")
+    assert second is not None and (second.checksum != first.checksum or kind == "fsspec")
+    store.move([(f"{base}/z", f"{base}/a/x.gz")])
+    with store.open(f"{base}/a/x.gz") as file:
+        assert file.read() == b"other text" * 10
+    store.delete([f"{base}/{name}" for name in names[:2]])
+    assert list(store.below(f"{base}/")) == []
+
+
+@pytest.mark.slow
+def test_an_empty_file(served: Bucket) -> None:
+    run(f'rows | write("{served.base}/empty.jsonl")', names={"rows": []})
+    assert served.get("empty.jsonl") == b""
+
+
 # Errors
 
 
@@ -385,8 +442,9 @@ def test_errors_have_the_address_and_a_remedy(address: str, why: str) -> None:
 
 @pytest.mark.slow
 def test_errors_of_s3(served: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    for text in ('read("s3://none/x.csv")', 'rows | write("s3://none/x.csv")'):
-        with pytest.raises(RunError, match=r"'s3://none/x.csv'.*it does not exist"):
+    reads = ['read("s3://none/x.csv")', 'read("s3://none/*.csv")']
+    for text in (*reads, 'rows | write("s3://none/x.csv")'):
+        with pytest.raises(RunError, match=r"'s3://none/[x*].csv': it does not exist"):
             run(text, names={"rows": [1]})
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
