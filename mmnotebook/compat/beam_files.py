@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# isort: off
+from mmnotebook import quiet_beam as quiet_beam  # first: it imports Beam without its log output
+# isort: on
+
 import functools
 import os
 import time
@@ -10,12 +14,20 @@ from contextlib import contextmanager
 from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.options.value_provider import RuntimeValueProvider
 
 
 def options() -> Any:
     """Return the pipeline options with which Beam opens files. Relies on `io/filesystems.py`."""
-    return FileSystems._pipeline_options or RuntimeValueProvider.runtime_options or {}
+    return FileSystems._pipeline_options or RuntimeValueProvider.runtime_options
+
+
+def file_system(address: str) -> Any:
+    """Return Beam's file system for an address; without a pipeline so far, with default options."""
+    if not options():
+        use(PipelineOptions(flags=[]))
+    return FileSystems.get_filesystem(address)
 
 
 def use(some: Any) -> None:

@@ -186,10 +186,10 @@ def of(address: str, what: str) -> Store:
     RemoteFileError
         If there is no file system for the address, or its package is not installed.
     """
-    from apache_beam.io.filesystems import FileSystems
+    from mmnotebook.compat import beam_files
 
     try:
-        system = FileSystems.get_filesystem(address)
+        system = beam_files.file_system(address)
         if addresses.scheme(address) == "s3":
             from mmnotebook.remote.s3 import S3Store
 

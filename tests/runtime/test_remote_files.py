@@ -16,13 +16,13 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from PIL import Image
 from sklearn.linear_model import LinearRegression
 
 import mmnotebook as mm
 from mmnotebook import storage
+from mmnotebook.compat import beam_files
 from mmnotebook.errors import MMError, ModelError, RunError
 from mmnotebook.remote import files
 from mmnotebook.remote.problems import RemoteFileError
@@ -386,7 +386,7 @@ def test_stores(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> No
         base = f"{request.getfixturevalue('served').base}/{kind}"
     store: Store = of(base, "read")
     if kind == "beam":
-        store = BeamStore(FileSystems.get_filesystem(base))
+        store = BeamStore(beam_files.file_system(base))
     local = tmp_path / "x.gz"
     local.write_bytes(b"not zipped" * 10)
     names = ["a/x.gz", "a/b/y%20#é.csv", "z"]
