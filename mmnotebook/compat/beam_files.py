@@ -52,6 +52,8 @@ def s3_client() -> Any:
 
     Relies on `io/aws/clients/s3/boto3_client.py`.
     """
+    if not options():
+        use(PipelineOptions(flags=[]))
     found = options()
     known = found if isinstance(found, dict) else found.get_all_options(drop_default=True)
     given = sorted((name, str(value)) for name, value in known.items() if name.startswith("s3_"))

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from mmnotebook import storage
 from mmnotebook.errors import MMError
-from mmnotebook.remote import addresses, problems, stores
+from mmnotebook.remote import addresses, problems, schemes, stores
 from mmnotebook.remote.problems import RemoteFileError
-from mmnotebook.remote.stores import RemoteFile, Store
+from mmnotebook.remote.stores import FileStore, RemoteFile
 
 _COMMIT = re.compile(r"/\.[0-9a-f]{32}\.commit$")
 """The address of the mark that is in a folder while its files are replaced."""
@@ -25,9 +25,9 @@ _THREADS = 16
 _Made = TypeVar("_Made")
 
 
-def asked(what: str, address: str, ask: Callable[[Store], _Made]) -> _Made:
+def asked(what: str, address: str, ask: Callable[[FileStore], _Made]) -> _Made:
     """Call a function with the store of an address; raise RemoteFileError if it fails."""
-    store = stores.of(address, what)
+    store = schemes.store_of(address, what)
     try:
         return ask(store)
     except (MMError, KeyboardInterrupt):
@@ -114,7 +114,7 @@ def version(address: str) -> str:
         If the file does not exist or cannot be read.
     """
 
-    def ask(store: Store) -> str:
+    def ask(store: FileStore) -> str:
         found = store.file(address)
         if found is None:
             raise FileNotFoundError(address)
@@ -123,7 +123,7 @@ def version(address: str) -> str:
     return asked("read", address, ask)
 
 
-def _digest(store: Store, address: str) -> str:
+def _digest(store: FileStore, address: str) -> str:
     digest = hashlib.blake2b(digest_size=16)
     with store.open(address) as file:
         while chunk := file.read(stores.CHUNK):
@@ -152,7 +152,7 @@ def fetch(address: str, folder: Path) -> Path:
 
 
 def _fetched(address: str, path: Path) -> Path:
-    def ask(store: Store) -> None:
+    def ask(store: FileStore) -> None:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         with store.open(address) as source, storage.create_private(path) as copy:
             shutil.copyfileobj(source, copy, stores.CHUNK)
@@ -195,7 +195,7 @@ def put(path: Path, address: str) -> None:
     """
     part = f"{addresses.folder(address)}.{uuid.uuid4().hex}.part"
 
-    def ask(store: Store) -> None:
+    def ask(store: FileStore) -> None:
         try:
             _sent(store, path, part)
             store.move([(part, address)])
@@ -224,7 +224,7 @@ def put_folder(parts: Sequence[Path], folder: str, old: Sequence[str]) -> None:
     empty = storage.new_folder("write") / "mark"
     storage.create_private(empty).close()
 
-    def ask(store: Store) -> None:
+    def ask(store: FileStore) -> None:
         try:
             for path, (part, _) in zip(parts, pairs, strict=True):
                 _sent(store, path, part)
@@ -244,7 +244,7 @@ def put_folder(parts: Sequence[Path], folder: str, old: Sequence[str]) -> None:
         shutil.rmtree(empty.parent, ignore_errors=True)
 
 
-def _sent(store: Store, path: Path, address: str) -> None:
+def _sent(store: FileStore, path: Path, address: str) -> None:
     store.send(path, address)
     found = store.file(address)
     if found is None or found.size != path.stat().st_size:

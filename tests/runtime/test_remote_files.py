@@ -25,8 +25,10 @@ from mmnotebook import storage
 from mmnotebook.compat import beam_files
 from mmnotebook.errors import MMError, ModelError, RunError
 from mmnotebook.remote import files
+from mmnotebook.remote.beam_store import BeamStore
 from mmnotebook.remote.problems import RemoteFileError
-from mmnotebook.remote.stores import BeamStore, Store, of
+from mmnotebook.remote.schemes import store_of
+from mmnotebook.remote.stores import FileStore
 from mmnotebook.sources import sources
 from tests.runtime.stores import Bucket, in_memory, s3
 
@@ -207,7 +209,7 @@ def test_no_reader_finds_half_of_a_folder(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Look at the folder after each operation of a write, which is also stopped there."""
-    from mmnotebook.remote.stores import FsspecStore
+    from mmnotebook.remote.fsspec_store import FsspecStore
 
     folder, seen = f"{bucket.base}/out/", []
     old, new = b"1\n2\n3\n4", b"5\n6\n7\n8"
@@ -245,7 +247,7 @@ def test_no_reader_finds_half_of_a_folder(
 def test_an_interrupted_write_is_replaced_by_the_next(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mmnotebook.remote.stores import FsspecStore
+    from mmnotebook.remote.fsspec_store import FsspecStore
 
     text = f'rows | same | write("{bucket.base}/out/")'
     run(text, names={"rows": [1, 2]})
@@ -274,7 +276,7 @@ def test_a_file_that_was_not_sent_completely_is_not_seen(
         copy.write(source.read(1))
         raise ConnectionResetError("gone")
 
-    monkeypatch.setattr("mmnotebook.remote.stores.shutil.copyfileobj", broken)
+    monkeypatch.setattr("mmnotebook.remote.fsspec_store.shutil.copyfileobj", broken)
     with pytest.raises(RunError, match="cannot write 'memory://.*the server does not answer"):
         run(text, names={"rows": [{"a": 2}]})
     assert bucket.names() == ["out.csv"] and bucket.get("out.csv") == b"id,a\n0,1\n"
@@ -384,7 +386,7 @@ def test_stores(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> No
     base = f"{in_memory().base}/top"
     if kind != "fsspec":
         base = f"{request.getfixturevalue('served').base}/{kind}"
-    store: Store = of(base, "read")
+    store: FileStore = store_of(base, "read")
     if kind == "beam":
         store = BeamStore(beam_files.file_system(base))
     local = tmp_path / "x.gz"

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from mmnotebook.compat import beam_files
-from mmnotebook.remote.stores import RemoteFile, Store
+from mmnotebook.remote.stores import FileStore, RemoteFile
 
 _AT_ONCE = 1000
 """The maximum number of files in a request to delete them."""
 
 
-class S3Store(Store):
+class S3Store(FileStore):
     """The buckets of an S3 server."""
 
     def __init__(self) -> None:
