@@ -24,20 +24,26 @@ def options() -> Any:
 
 
 def file_system(address: str) -> Any:
-    """Return Beam's file system for an address; without a pipeline so far, with default options."""
+    """Return Beam's file system for an address; without a pipeline so far, with default options.
+
+    Relies on `io/filesystems.py`.
+    """
     if not options():
         use(PipelineOptions(flags=[]))
     return FileSystems.get_filesystem(address)
 
 
 def use(some: Any) -> None:
-    """Let Beam open files with these pipeline options."""
+    """Let Beam open files with these pipeline options. Relies on `io/filesystems.py`."""
     FileSystems.set_options(some)
 
 
 @contextmanager
 def keeping_options() -> Iterator[None]:
-    """Restore the options at the end of this block: each new pipeline replaces them."""
+    """Restore the options at the end of this block: each new pipeline replaces them.
+
+    Relies on `io/filesystems.py`.
+    """
     before = FileSystems._pipeline_options
     try:
         yield
@@ -69,6 +75,9 @@ def _s3_client(given: tuple[tuple[str, str], ...], when: int) -> Any:
 
 
 def status(error: BaseException) -> int | None:
-    """Return the HTTP status of an error of boto3; None if it has none."""
+    """Return the HTTP status of an error of boto3; None if it has none.
+
+    Relies on the attribute `response` of botocore's `ClientError`.
+    """
     found = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode")
     return None if found is None else int(found)
