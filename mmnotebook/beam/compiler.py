@@ -11,9 +11,11 @@ import apache_beam as beam
 
 from mmnotebook import storage
 from mmnotebook.beam.assemble import assemble
+from mmnotebook.beam.lowering import union
 from mmnotebook.beam.lowering.sources import Stored
 from mmnotebook.beam.prepare import prepare
 from mmnotebook.beam.readiness import lint
+from mmnotebook.compat import beam_files
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.elements import Key
@@ -160,10 +162,13 @@ def compile_graph(
             f"pipeline={shown(pipeline)}; allowed: a beam.Pipeline",
             remedy="with beam.Pipeline() as pipeline: mm.compile_graph(graph, pipeline)",
         )
+    beam_files.use(pipeline.options)
     prepared = replace(prepare(graph, limit), watch_every=watch_every)
     lint.warn(prepared, pipeline)
     stored = {name: _written(blocks) for name, blocks in prepared.objects.items()}
-    return Compiled(assemble(prepared, pipeline, "", stored, prepared.graph.names))
+    blocks = assemble(prepared, pipeline, "", stored, prepared.graph.names)
+    union.compare(prepared.graph, prepared.objects, blocks)
+    return Compiled(blocks)
 
 
 def _written(blocks: Sequence[Block]) -> Stored:

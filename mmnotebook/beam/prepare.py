@@ -168,7 +168,7 @@ def prepare(
     _check_fields(graph, found, models)
     _check_steps(graph, found)
     children.check(graph, found.objects)
-    union.check(graph, found.objects)
+    union.check(graph, found.objects, found.plans)
     prepared = Prepared(
         graph,
         found.plans,

@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from mmnotebook import storage
+from mmnotebook.remote import addresses
+from mmnotebook.remote import files as remote_files
 
 _SETTLED = 2.0
 """A change this many seconds after the previous change always changes the timestamps."""
@@ -33,15 +35,15 @@ _lock = threading.Lock()
 def of(path: str | Path) -> str:
     """Return the digest (32 hex digits) of a file, or of the names and contents in a folder.
 
-    For the URL of a remote store, it is the digest of the file versions that the store reports.
+    For the address of a remote file or folder, it is the digest of the versions of the files.
 
     Raises
     ------
     OSError
-        If the path cannot be read, or the store does not report a version.
+        If the path cannot be read.
     """
-    if is_remote(path):
-        return _of_remote(str(path))
+    if addresses.is_remote(path):
+        return _of_remote(path)
     where = os.path.abspath(path)  # noqa: PTH100 - keep links: their targets may change
     if not os.path.isdir(where):  # noqa: PTH112
         return of_file(where)
@@ -126,7 +128,7 @@ def _kinds() -> dict[int, str]:
 
 def is_bigger(path: str, most_files: int, most_bytes: int) -> bool:
     """Return whether a folder contains more files or more bytes than these limits."""
-    if is_remote(path) or not os.path.isdir(path):  # noqa: PTH112
+    if addresses.is_remote(path) or not os.path.isdir(path):  # noqa: PTH112
         return False
     count = size = 0
     for _, file in _inside(path):
@@ -136,20 +138,10 @@ def is_bigger(path: str, most_files: int, most_bytes: int) -> bool:
     return False
 
 
-def is_remote(path: str | Path) -> bool:
-    """Return whether a path is the URL of a remote store."""
-    return isinstance(path, str) and "://" in path
-
-
 def _of_remote(path: str) -> str:
-    from apache_beam.io.filesystems import FileSystems
-
-    try:
-        for pattern in (path, f"{path.rstrip('/')}/**"):
-            found = FileSystems.match([pattern])[0].metadata_list
-            if found:
-                versions = sorted((one.path, FileSystems.checksum(one.path)) for one in found)
-                return hashlib.blake2b(repr(versions).encode(), digest_size=16).hexdigest()
-    except Exception as error:
-        raise OSError(f"{path} has no version that can be read") from error
-    raise OSError(f"{path} does not exist")
+    found = remote_files.matched(path) or remote_files.below(f"{path.rstrip('/')}/", given=path)
+    if not found:
+        raise OSError(f"{path} does not exist")
+    versions = remote_files.versions([one.address for one in found])
+    known = sorted((address, version()) for address, version in versions.items())
+    return hashlib.blake2b(repr(known).encode(), digest_size=16).hexdigest()

@@ -23,6 +23,7 @@ from mmnotebook.model import held_files
 from mmnotebook.model.framework import Framework, Options
 from mmnotebook.model.held_files import Files
 from mmnotebook.observing import pickle_references
+from mmnotebook.remote import addresses
 
 ATTEMPTS = 3
 """The maximum number of attempts to store a target that changes meanwhile."""
@@ -102,6 +103,9 @@ def state(framework: Framework, target: Any, options: Options, paths: Iterable[s
 
 def _state_now(framework: Framework, target: Any, options: Options, paths: Iterable[str]) -> State:
     made_with = (options.model_class, dict(options.model_params), dict(options.extra))
+    if is_address(target, framework):
+        content = digest((target, digest(made_with), _version(target)))
+        return State(content, held_files.files(held_files.paths(made_with)))
     if isinstance(target, str):
         return State(target, held_files.files(held_files.paths(made_with)))
     if isinstance(target, Path):
@@ -143,6 +147,31 @@ def stored(name: str, target: Any, framework: Framework, options: Options) -> Mo
         f"cannot register {name!r}: it changes while it is stored",
         remedy="register it when no other code trains it or writes to its file",
     )
+
+
+def is_address(target: Any, framework: Framework | None) -> bool:
+    """Return whether a target is the address of a file; a framework may have other URLs."""
+    if not addresses.is_remote(target):
+        return False
+    is_url = addresses.scheme(target) in ("http", "https")
+    return not (is_url and framework is not None and framework.named)
+
+
+def _version(address: str) -> str:
+    try:
+        return contents.of(address)
+    except OSError as error:
+        raise Unknowable(f"it is not known whether {address} has changed: {error}") from error
+
+
+def of_address(spec: ModelSpec, address: str) -> ModelSpec:
+    """Return the spec of a model whose files were copied from an address."""
+    before = spec.given
+    found = _state(before.framework, address, before.options)
+    known = found if isinstance(found, State) else None
+    given = Given(lambda: address, before.framework, before.options, known)
+    unknown = "" if known is not None else str(found)
+    return replace(spec, origin=address, given=given, unknown=spec.unknown or unknown)
 
 
 def _libraries(framework: Framework, spec: ModelSpec) -> set[pickle_references.Reference]:

@@ -19,7 +19,7 @@ from mmnotebook.graph.graph import Input
 from mmnotebook.observing import outcome
 from mmnotebook.observing.outcome import Seen
 from mmnotebook.results.metrics import ModelMeasure
-from mmnotebook.running import identities, incremental, measures
+from mmnotebook.running import identities, incremental, measures, unions
 from mmnotebook.running.incremental import Answered
 from mmnotebook.running.measures import Counters, Measured, Values
 from mmnotebook.running.plan import Plan, remember
@@ -63,6 +63,7 @@ class Committer:
             for name in list(self.plan.drafts):
                 self._check(name)
                 self._commit(name, counters, values)
+            unions.check(self.plan.prepared.graph, self.plan.entries)
 
     def _check(self, name: str) -> None:
         """Raise RunError if a node has outputs or failures, but none of them was stored."""
@@ -114,6 +115,8 @@ class Committer:
     def _commit(self, name: str, counters: Counters, values: Values) -> None:
         plan = self.plan
         node = plan.prepared.graph[name]
+        if node.inputs:  # all its sources are stored by now
+            unions.check(plan.prepared.graph, plan.entries)
         whole = measures.measured(node, counters, values)
         for model, measure in whole.models.items():
             if measure.not_finite:

@@ -14,7 +14,7 @@ from mmnotebook.errors import MMError
 from mmnotebook.fingerprint import identity as fingerprint
 from mmnotebook.fingerprint.identity import Behind, Identity
 from mmnotebook.observing import Record, outcome
-from mmnotebook.running import identities, incremental, measures
+from mmnotebook.running import identities, incremental, measures, unions
 from mmnotebook.running.incremental import Answered
 from mmnotebook.running.measures import Measured
 from mmnotebook.sources import objects
@@ -133,6 +133,7 @@ def plan(prepared: Prepared, store: Store, *, fresh: Mapping[str, str]) -> Plan:
         if node.name in prepared.objects and node.name not in made.entries:
             made.why[node.name] = _why(made, node.name)
             _store_object(made, node.name)
+    unions.check(prepared.graph, made.entries)
     _drop_without_source(made)
     for node in prepared.graph.order():
         if node.name not in made.entries:

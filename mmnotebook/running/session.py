@@ -11,6 +11,7 @@ from mmnotebook.beam import interactive, prepare
 from mmnotebook.beam import options as beam_options
 from mmnotebook.beam.streaming import recording
 from mmnotebook.beam.streaming.recorded import Recording
+from mmnotebook.compat import beam_files
 from mmnotebook.errors import RunError, interruptible
 from mmnotebook.graph.checks import is_count, is_fraction
 from mmnotebook.graph.graph import Graph
@@ -174,6 +175,7 @@ def run(
         _check(graph, limit, max_failed)
         part = graph if until is None else graph.validate().upto(until)
         runner, options = beam_options.resolved(runner, options)
+        beam_files.use(options)
         anew = reasons(part, fresh)
         record = _record(part, anew, {"options": options, "progress": progress})
         prepared = prepare.prepare(part, limit, record)

@@ -34,6 +34,8 @@ def of_column(column: Column) -> Shape:
 def of_plan(plan: sources.SourcePlan) -> Shape:
     """Return the shape of elements read from files; None if whole files would have to be read."""
     files = {(part.reader, part.path) for part in plan.slices}
+    if any(part.is_remote and READERS[part.reader].has_rows for part in plan.slices):
+        return None
     try:
         found = (
             [READERS[reader].fields(path) for reader, path in files] if len(files) <= MOST else []

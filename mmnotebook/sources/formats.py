@@ -22,8 +22,8 @@ from mmnotebook.steps.shapes import Shape
 _SHARED = 4  # blocks per worker, for a file that several workers read
 
 Chunk = tuple[Sequence[int | str], Sequence[Any]]
-"""The row numbers (or the ids, if the reader knows them) and the values of some rows. The values
-are a column, a `Partial`, or a list that contains an error for each row that cannot be read.
+"""The row numbers (or the ids, if they are known) and the values of some rows. The values are a
+column, a `Partial`, or a list that contains an error for each row that cannot be read.
 """
 
 
@@ -36,9 +36,12 @@ class FileReader(ABC):
         The distribution that parses the file, whose version can change the values; "" for none.
     options
         The names of the options of its constructor.
+    has_rows
+        Whether a file can have several elements, so that their ids contain row numbers.
     """
 
     library = ""
+    has_rows = True
     options: tuple[str, ...] = ()
 
     def with_options(self, **options: Any) -> FileReader:
@@ -298,6 +301,7 @@ class ImageReader(FileReader):
 
     library = "pillow"
     options = ("mode", "rotate")
+    has_rows = False
 
     def __init__(self, mode: str = "keep", rotate: bool = True) -> None:
         self.mode, self.rotate = mode, rotate
@@ -316,7 +320,7 @@ class ImageReader(FileReader):
             value: Any = {"image": image, "path": path, "label": label_of(path)}
         except Exception as error:  # noqa: BLE001 - a broken image fails as one element
             value = error
-        yield [path], [value]
+        yield range(1), [value]
 
 
 def label_of(path: str) -> str:
@@ -326,6 +330,8 @@ def label_of(path: str) -> str:
 
 class UnknownReader(FileReader):
     """A reader of files with an unknown extension; each file fails as one element."""
+
+    has_rows = False
 
     def chunks(self, path: str, start: int, stop: int | None) -> Iterator[Chunk]:
         raise ValueError(f"files that end in {Path(path).suffix!r} cannot be read")

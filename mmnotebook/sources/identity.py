@@ -23,11 +23,12 @@ from mmnotebook.elements.columns import (
 from mmnotebook.errors import RunError
 from mmnotebook.fingerprint import contents
 from mmnotebook.fingerprint.identity import digest
+from mmnotebook.remote import files
 from mmnotebook.sources import readers
 from mmnotebook.sources.formats import READERS, label_of
 from mmnotebook.sources.sources import Slice, SourcePlan
 
-_FORMAT = "data 2"
+_FORMAT = "data 3"
 
 
 def of_blocks(blocks: Iterable[Block]) -> str:
@@ -81,7 +82,12 @@ def of_files(plan: SourcePlan) -> str:
     RunError
         If a file cannot be read.
     """
-    content = functools.cache(_content)  # a file may have many slices
+    versions = files.versions([part.path for part in plan.slices if part.is_remote])
+
+    @functools.cache  # a file may have many slices
+    def content(path: str) -> str:
+        return versions[path]() if path in versions else _content(path)
+
     return digest([_FORMAT, *(_of_slice(part, content) for part in plan.slices)])
 
 

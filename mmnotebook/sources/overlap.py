@@ -17,6 +17,7 @@ from mmnotebook.compat.pandas import memory
 from mmnotebook.errors import RunError
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.graph.names import is_a
+from mmnotebook.remote import addresses
 from mmnotebook.sources import sources
 
 
@@ -55,7 +56,7 @@ def check(writes: Mapping[str, tuple[str, Iterable[Path]]], reads: Iterable[Read
     for node, (path, files) in writes.items():
         both = [one for file in files for one in (file, file.resolve())]
         for read in every:
-            if any(_leads(read, one) for one in both):
+            if any(_leads(read, one) for one in both) or _leads_to(read, path):
                 raise RunError(
                     f"{node!r} cannot write {path!r}: {read.by} reads it"
                     + (f" ({read.path!r})" if read.path != path else ""),
@@ -92,7 +93,7 @@ def of_models(models: Iterable[ModelSpec]) -> Iterator[Read]:
     """Yield the files and folders from which models were registered and are loaded."""
     for spec in models:
         for path in dict.fromkeys(filter(None, (spec.path, spec.origin))):
-            if Path(path).exists():
+            if addresses.is_remote(path) or Path(path).exists():
                 yield Read(f"model {spec.name!r}", path, whole=True)
 
 
@@ -101,8 +102,22 @@ def of_cache() -> Read:
     return Read("the cache", str(cache_folder.chosen()), whole=True)
 
 
+def _leads_to(read: Read, address: str) -> bool:
+    """Return whether a file written at an address is read, or would be read by the next run."""
+    if not (addresses.is_remote(address) and addresses.is_remote(read.path)):
+        return False
+    new = f"{address}part-00000-of-00001.parquet" if address.endswith("/") else address
+    if addresses.has_magic(read.path):
+        top = addresses.root(read.path)
+        below = new.removeprefix(top)
+        return below != new and addresses.matches(below, read.path.removeprefix(top))
+    return new == read.path or (read.whole and new.startswith(read.path.rstrip("/") + "/"))
+
+
 def _leads(read: Read, where: Path) -> bool:
     """Return whether a file written at `where` is read, or would be read by the next run."""
+    if addresses.is_remote(read.path):
+        return False
     path = str(Path(read.path).expanduser())
     if read.whole and Path(path).is_dir():
         return where.resolve().is_relative_to(Path(path).resolve())

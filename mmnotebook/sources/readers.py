@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmnotebook.elements.block import BYTES, ROWS
 from mmnotebook.elements.columns import Column, size_of
 from mmnotebook.errors import RunError, one_line
+from mmnotebook.remote import files
 from mmnotebook.sources import packed
-from mmnotebook.sources.formats import READERS, Chunk
+from mmnotebook.sources.formats import READERS, Chunk, label_of
 from mmnotebook.sources.partial import Partial, joined
 
 if TYPE_CHECKING:
@@ -65,10 +67,15 @@ def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
     RunError
         If a file that is not part of a glob or folder cannot be read.
     """
+    with files.copies([where.path for where in part]) as copied:
+        yield from _blocks(part, copied)
+
+
+def _blocks(part: Sequence[Slice], copied: Mapping[str, str]) -> Iterator[tuple[Slice, Chunk]]:
     waiting: list[tuple[Slice, Chunk]] = []
     rows = size = 0
     for where in part:
-        for chunk in _chunks(where):
+        for chunk in _chunks(where, copied[where.path]):
             more = _bytes(chunk[1])
             if waiting and (rows + len(chunk[0]) > ROWS or size + more > BYTES):
                 yield _together(waiting)
@@ -83,21 +90,53 @@ def read_part(part: Sequence[Slice]) -> Iterator[tuple[Slice, Chunk]]:
 
 
 def ids_of(where: Slice, rows: Sequence[int | str]) -> list[str]:
-    """Return the ids of rows: ids from the reader, or the prefix of the slice and row numbers."""
+    """Return the ids of rows: `name#row`, or the name of a file with a single element.
+
+    Rows that are already ids are returned unchanged.
+    """
+    if not READERS[where.reader].has_rows:
+        return [row if isinstance(row, str) else where.name for row in rows]
     if isinstance(rows, range):
-        return [f"{where.prefix}{row}" for row in rows]
-    return [row if isinstance(row, str) else f"{where.prefix}{row}" for row in rows]
+        return [f"{where.name}#{row}" for row in rows]
+    return [row if isinstance(row, str) else f"{where.name}#{row}" for row in rows]
 
 
-def _chunks(where: Slice) -> Iterator[Chunk]:
+def _chunks(where: Slice, path: str) -> Iterator[Chunk]:
+    """Yield the elements of a slice; `path` is the file, or the copy of a remote file."""
     try:
         reader = READERS[where.reader].with_options(**dict(where.options))
-        yield from reader.chunks(where.path, where.start, where.stop)
+        for rows, values in reader.chunks(path, where.start, where.stop):
+            yield rows, values if path == where.path else _located(where, path, values)
     except Exception as error:
+        _rename(error, path, where.path)
         if not where.one_of_many:
             raise unreadable(where.path, error) from error
         # Elements that were read before the error are kept.
-        yield [where.path if not where.start else f"{where.prefix}{where.start}"], [error]
+        yield [f"{where.name}#{where.start}" if where.start else _id_of_file(where.name)], [error]
+
+
+def _located(where: Slice, path: str, values: Sequence[Any]) -> Sequence[Any]:
+    """Return values that do not refer to the copy of their file."""
+    if READERS[where.reader].has_rows:
+        return values
+    for value in values:
+        if isinstance(value, dict):
+            value |= {"path": where.path, "label": label_of(where.path)}
+        else:
+            _rename(value, path, where.path)
+    return values
+
+
+def _rename(error: Exception, path: str, address: str) -> None:
+    """Replace the path of a copy by the address of the file in the message of an error."""
+    texts = (one.replace(path, address) if isinstance(one, str) else one for one in error.args)
+    if path != address:
+        error.args = tuple(texts)
+
+
+def _id_of_file(name: str) -> str:
+    """Return the id of a file that cannot be read: its name, unless a row can have this id."""
+    return f"{name}#" if re.search(r"#\d+$", name) else name
 
 
 def _bytes(values: Sequence[Any]) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +14,7 @@ from typing import Any
 
 from mmnotebook.elements.block import BYTES
 from mmnotebook.errors import RunError, nearest
+from mmnotebook.remote import addresses, files
 from mmnotebook.sources import readers
 from mmnotebook.sources.formats import READERS
 
@@ -26,12 +29,15 @@ class Slice:
     ----------
     reader
         The name of the file's reader in `formats.READERS`.
-    prefix
-        The part of an element's id before the row number: "path#" for files of the user.
+    name
+        The path of the file below the root of its pattern (`root`). It is the id of the file's
+        element, or the part of an element's id before "#" and the row number.
     id
         The column with the ids; None for row numbers or the ids of the reader.
     options
         Further options of the reader, as (name, value) pairs.
+    size
+        The size of a remote file in bytes.
     one_of_many
         Whether the file belongs to a glob or folder. Such a file fails as one element if it cannot
         be read.
@@ -41,10 +47,24 @@ class Slice:
     path: str
     start: int = 0
     stop: int | None = None
-    prefix: str = ""
+    name: str = ""
     id: str | None = None
     options: tuple[tuple[str, Any], ...] = ()
     one_of_many: bool = False
+    size: int | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the file is not on this machine; it is copied before it is read."""
+        return addresses.is_remote(self.path)
+
+    def first_id(self) -> str | None:
+        """Return the id of the first element if that is known without reading the elements."""
+        if self.id is not None:
+            return None
+        if not READERS[self.reader].has_rows:
+            return self.name
+        return f"{self.name}#0" if not self.start and _quick_count(self) else None
 
 
 @dataclass(frozen=True)
@@ -116,6 +136,8 @@ def _ends_group(path: str) -> bool:
 
 
 def _pieces(part: Slice) -> list[Slice]:
+    if part.is_remote:
+        return [part]  # its worker copies the whole file
     try:
         cuts = READERS[part.reader].cuts(part.path)
     except Exception as error:
@@ -128,6 +150,8 @@ def _pieces(part: Slice) -> list[Slice]:
 
 
 def _file_bytes(part: Slice) -> int:
+    if part.size is not None:
+        return part.size
     try:
         return Path(part.path).stat().st_size
     except OSError as error:
@@ -138,6 +162,8 @@ def _file_bytes(part: Slice) -> int:
 
 def _quick_count(part: Slice) -> int | None:
     """Return the number of elements if the metadata of the file contains it, else None."""
+    if part.is_remote and READERS[part.reader].has_rows:
+        return None
     try:
         return READERS[part.reader].quick_count(part.path)
     except Exception as error:
@@ -149,7 +175,8 @@ def _quick_count(part: Slice) -> int | None:
 def _rows(part: Slice) -> int:
     """Count the elements of a file; an unreadable part counts as one element."""
     try:
-        return READERS[part.reader].count(part.path)
+        with files.copies([part.path]) as found:
+            return READERS[part.reader].count(found[part.path])
     except Exception as error:
         if not part.one_of_many:
             raise readers.unreadable(part.path, error) from error
@@ -164,21 +191,79 @@ def plan_path(path: str, id_column: str | None, **options: Any) -> SourcePlan:
     **options
         Options for the readers of the files, if they differ from the defaults.
     """
-    path = str(Path(path).expanduser())
-    files = matched(path)
-    if not files:
-        raise RunError(f"no file matches {path!r}", remedy=f"the current folder is {Path.cwd()}")
-    many = not Path(path).is_file()
-    some = any(readers.kind_of(file) for file in files)
+    found = listed(path)
+    if not found.sizes:
+        raise _no_file(path)
+    some = any(map(readers.kind_of, found.sizes))
     slices = tuple(
-        _file_slice(file, id_column, options, many)
-        if readers.kind_of(file) or not some
-        else Slice("unknown", file, one_of_many=True)
-        for file in files
+        replace(
+            _file_slice(file, id_column, options)
+            if readers.kind_of(file) or not some
+            else Slice("unknown", file),
+            name=file.removeprefix(found.root).replace(os.sep, "/"),
+            one_of_many=found.is_many,
+            size=size,
+        )
+        for file, size in found.sizes.items()
     )
     counts = [_quick_count(part) for part in slices]
     known = [count for count in counts if count is not None]
     return SourcePlan(slices, sum(known) if len(known) == len(counts) else None)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a path, a glob or a folder.
+
+    Attributes
+    ----------
+    sizes
+        The files, in order, each with its size in bytes if it is remote.
+    root
+        The start of their paths that is not part of ids; see `root`.
+    is_many
+        Whether they belong to a glob or folder.
+    """
+
+    sizes: Mapping[str, int | None]
+    root: str
+    is_many: bool
+
+
+def listed(path: str) -> Listing:
+    """List the files of a path or address: a file, a glob, or a folder of images.
+
+    Raises
+    ------
+    RemoteFileError
+        If remote files cannot be listed.
+    """
+    path = addresses.local(path)
+    if addresses.is_remote(path):
+        return _listed_remotely(path)
+    path = str(Path(path).expanduser())
+    return Listing(dict.fromkeys(matched(path)), root(path), not Path(path).is_file())
+
+
+def _listed_remotely(path: str) -> Listing:
+    found, top = files.matched(path), addresses.root(path)
+    is_many = addresses.has_magic(path) and [one.address for one in found] != [path]
+    if not found and not addresses.has_magic(path):
+        top, is_many = path.rstrip("/") + "/", True
+        inside = files.below(top, given=path)
+        found = [one for one in inside if readers.kind_of(one.address) == "image"]
+    elif not is_many:
+        top = addresses.folder(path)
+    return Listing({one.address: one.size for one in found}, top, is_many)
+
+
+def _no_file(path: str) -> RunError:
+    remedy = f"the current folder is {Path.cwd()}"
+    if addresses.is_remote(path):
+        remedy = "check the bucket and the name; names are case-sensitive"
+    elif address := addresses.repaired(path):
+        remedy = f"pass the address as text, {address!r}, not as a pathlib.Path"
+    return RunError(f"no file matches {path!r}", remedy=remedy)
 
 
 def matched(path: str) -> list[str]:
@@ -190,7 +275,25 @@ def matched(path: str) -> list[str]:
     return [file for file in files if Path(file).is_file()]
 
 
-def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any], many: bool) -> Slice:
+def root(path: str) -> str:
+    """Return the part of a file's path, a glob or a folder that is not part of ids.
+
+    This is the folder of a file, the folder before the first wildcard of a glob, or the folder
+    itself. So the ids are equal if the folder is moved or copied, also to another machine.
+
+    Examples
+    --------
+    >>> from mmnotebook.sources.sources import root
+    >>> root("data/2026-*/a.csv")
+    'data/'
+    """
+    if Path(path).is_dir():
+        return "" if path == os.curdir else os.path.join(path, "")  # noqa: PTH118
+    before = path if Path(path).is_file() else re.split(r"[*?[]", path)[0]
+    return before[: before.rfind(os.sep) + 1]
+
+
+def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any]) -> Slice:
     kind = readers.kind_of(file)
     if kind is None:
         close = nearest(Path(file).suffix, readers.ENDINGS)
@@ -207,11 +310,4 @@ def _file_slice(file: str, id_column: str | None, options: Mapping[str, Any], ma
             f"{file!r} is not an image, so it cannot have {name}={options[name]!r}",
             remedy=f"leave {name}= out",
         )
-    return Slice(
-        kind,
-        file,
-        prefix=f"{file}#",
-        id=id_column,
-        options=tuple(options.items()),
-        one_of_many=many,
-    )
+    return Slice(kind, file, id=id_column, options=tuple(options.items()))

@@ -6,7 +6,6 @@ import csv
 import errno
 import itertools
 import os
-import re
 import shutil
 import stat
 import uuid
@@ -18,6 +17,9 @@ from typing import BinaryIO
 from mmnotebook import storage
 from mmnotebook.elements.block import Block
 from mmnotebook.errors import RunError, nearest, one_line
+from mmnotebook.remote import addresses
+from mmnotebook.remote.problems import RemoteFileError
+from mmnotebook.sources import uploads
 from mmnotebook.sources.cells import in_json
 from mmnotebook.sources.overlap import ignores_case
 from mmnotebook.sources.written import (
@@ -32,28 +34,31 @@ from mmnotebook.sources.written import (
 ENDINGS = (".parquet", ".csv", ".jsonl")
 PART_ROWS = 250_000
 """The approximate number of elements in each file of a folder."""
-_PART = re.compile(r"part-\d{5,}-of-\d{5,}\.(parquet|csv|jsonl)")
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
     """Check, before a run, that the path of each `write` node can be written."""
     taken: dict[object, str] = {}
     for node, path in paths.items():
-        _check_path(node, path)
+        (_check_address if addresses.is_remote(path) else _check_path)(node, path)
         other = taken.setdefault(_file(path), node)
         if other != node:
             raise RunError(
                 f"{other!r} and {node!r} both write {path!r}", remedy="use a separate file for each"
             )
     for node, path in paths.items():
-        inside = [
-            one for one in paths if one != node and target(path) in target(paths[one]).parents
-        ]
+        inside = [one for one in paths if one != node and _is_below(paths[one], path)]
         if inside and is_folder(path):
             raise RunError(
                 f"{inside[0]!r} writes {paths[inside[0]]!r} into the folder that {node!r} replaces",
                 remedy="use a separate folder for each",
             )
+
+
+def _is_below(path: str, folder: str) -> bool:
+    if addresses.is_remote(path) or addresses.is_remote(folder):
+        return path.startswith(folder.rstrip("/") + "/")
+    return target(folder) in target(path).parents
 
 
 def target(path: str) -> Path:
@@ -63,6 +68,8 @@ def target(path: str) -> Path:
 
 def _file(path: str) -> object:
     """Return a key that is equal for all paths to one file, which may not exist yet."""
+    if addresses.is_remote(path):
+        return path.rstrip("/")
     where = target(path)
     if where.exists():
         return where.stat().st_dev, where.stat().st_ino
@@ -71,13 +78,15 @@ def _file(path: str) -> object:
 
 def is_folder(path: str) -> bool:
     """Return whether a path is that of a folder: it ends with a slash, or has no file's ending."""
-    if path.endswith(("/", os.sep)):
-        return True
+    if path.endswith(("/", os.sep)) or addresses.is_remote(path):
+        return path.endswith(("/", os.sep))
     return Path(path).suffix.lower() not in ENDINGS and target(path).is_dir()
 
 
 def files(path: str) -> list[Path]:
-    """Return the files that a `write` to this path creates or replaces, as far as known."""
+    """Return the local files that a `write` to this path creates or replaces, as far as known."""
+    if addresses.is_remote(path):
+        return []
     where = Path(path).expanduser()
     if not is_folder(path):
         return [where]
@@ -89,6 +98,12 @@ def _ending(path: str) -> str:
     """Return the ending of the files; parquet for a folder whose name does not have one."""
     ending = Path(path).suffix.lower()
     return ending if ending in ENDINGS else ENDINGS[0]
+
+
+def _check_address(node: str, path: str) -> None:
+    if not is_folder(path):
+        _check_file(node, path, None)
+    uploads.check(node, path, is_folder(path))
 
 
 def _check_path(node: str, path: str) -> None:
@@ -128,18 +143,13 @@ def _check_folder(node: str, path: str, where: Path) -> None:
     if not where.is_dir():
         raise _unwritable(node, path, "it is not a folder", "remove the slash, or use another path")
     if (other := _other_file(where)) is not None:
-        raise _unwritable(node, path, *_refused(other))
-
-
-def _refused(other: str) -> tuple[str, str]:
-    what = f"the folder has other files, such as {other!r}, and would be replaced"
-    return what, "use a new or empty folder, or one that only has files of an earlier write"
+        raise _unwritable(node, path, *uploads.refused(other))
 
 
 def _other_file(folder: Path) -> str | None:
     """Return the name of a file in a folder that no `write` has written; None if there is none."""
     names = sorted(one.name for one in folder.iterdir())
-    return next((name for name in names if not _PART.fullmatch(name)), None)
+    return next((name for name in names if not uploads.PART.fullmatch(name)), None)
 
 
 def _mode(where: Path) -> int | None:
@@ -172,7 +182,8 @@ def write(path: str, blocks: Iterable[Block]) -> None:
     The files are temporary until they are complete. Then one renaming replaces the target, so that
     no reader finds a part of the elements. Only the user can read a new file (0600) or folder
     (0700), like all files that mmnotebook writes. An existing file or folder keeps its permissions,
-    and a link to it remains a link.
+    and a link to it remains a link. The files for an address are first written to this machine, and
+    copied when they are complete.
 
     Parameters
     ----------
@@ -184,6 +195,9 @@ def write(path: str, blocks: Iterable[Block]) -> None:
     RunError
         If a value cannot be written; the message names its field and element.
     """
+    if addresses.is_remote(path):
+        _write_remotely(path, blocks)
+        return
     where, ending = target(path), _ending(path)
     columns = FileColumns.of(blocks)
     draft = where.with_name(f".{uuid.uuid4().hex}.part")
@@ -201,6 +215,16 @@ def write(path: str, blocks: Iterable[Block]) -> None:
             draft.replace(where)
     finally:
         _remove(draft)
+
+
+def _write_remotely(path: str, blocks: Iterable[Block]) -> None:
+    folder = storage.new_folder("write")
+    name = addresses.name(path.rstrip("/")) or "parts"
+    try:
+        write(f"{folder / name}{'/' if is_folder(path) else ''}", blocks)
+        uploads.send(folder / name, path)
+    finally:
+        _remove(folder)
 
 
 def _keep_mode(file: BinaryIO, where: Path) -> None:
@@ -229,7 +253,7 @@ def _replace_folder(draft: Path, where: Path) -> None:
         draft.rename(where)
         return
     if (other := _other_file(where)) is not None:
-        what, remedy = _refused(other)
+        what, remedy = uploads.refused(other)
         raise RunError(what, remedy=remedy)
     draft.chmod(stat.S_IMODE(where.stat().st_mode))
     before = where.with_name(f".{uuid.uuid4().hex}.part")
@@ -316,6 +340,8 @@ _GROUP = 16 << 20
 
 def told(error: Exception) -> tuple[str, str | None]:
     """Return the message, in one line, and the remedy of an error that occurred while writing."""
+    if isinstance(error, RemoteFileError):
+        return error.why, error.remedy
     if isinstance(error, RunError):
         return error.message, error.remedy
     return one_line(error), _remedy(error)

@@ -32,6 +32,7 @@ from mmnotebook.store import eviction, shards, timed
 from mmnotebook.store.entries import Entry
 from mmnotebook.store.shards import ShardInfo
 
+Hashes = NDArray[np.uint64]
 SUFFIX = ".outline"
 _OPAQUE: Any = frozenset()
 """Stands for all values to which pandas gives the dtype object, except strings."""
@@ -100,9 +101,24 @@ def of_blocks(blocks: Sequence[Any]) -> Outline | None:
     )
 
 
-def _hashes(ids: list[str]) -> NDArray[np.uint64]:
+def hashes(ids: list[str]) -> Hashes:
+    """Return a hash of each id, the same in every process; ids with lone surrogates have one too.
+
+    Examples
+    --------
+    >>> from mmnotebook.store import outlines
+    >>> outlines.hashes(["a", "b"]) == outlines.hashes(["b", "b"])
+    array([False,  True])
+    """
+    try:
+        return _hashes(ids)
+    except UnicodeEncodeError:
+        return _hashes([one.encode("utf-8", "replace").decode() for one in ids])
+
+
+def _hashes(ids: list[str]) -> Hashes:
     array = np.fromiter(ids, dtype=object, count=len(ids))
-    found: NDArray[np.uint64] = pd.util.hash_array(array, categorize=False)
+    found: Hashes = pd.util.hash_array(array, categorize=False)
     return found
 
 

@@ -36,6 +36,7 @@ import torch
 from apache_beam.internal.cloudpickle import cloudpickle as beams_cloudpickle
 from apache_beam.ml.inference import base, onnx_inference
 from apache_beam.options import pipeline_options
+from apache_beam.options.pipeline_options import PipelineOptions, S3Options
 from apache_beam.runners.interactive import (
     background_caching_job,
     cache_manager,
@@ -46,6 +47,7 @@ from apache_beam.runners.interactive.caching import cacheable, reify, streaming_
 from apache_beam.testing import test_stream
 from apache_beam.transforms import core, ptransform, window
 from apache_beam.utils import multi_process_shared, timestamp
+from botocore.exceptions import ClientError
 from IPython.core.completer import IPCompleter, context_matcher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
@@ -53,7 +55,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from ipywidgets import HTML
 
 import mmnotebook
-from mmnotebook.compat import beam, ipython, ipywidgets, python, sklearn
+from mmnotebook.compat import beam, beam_files, ipython, ipywidgets, python, sklearn
 from mmnotebook.compat import cloudpickle as cloudpickles
 from mmnotebook.compat import numpy as of_numpy
 from mmnotebook.compat import pandas as of_pandas
@@ -123,7 +125,7 @@ class TestThePackage:
         assert not [name for name in names if not re.search(rf"\bbeam\.{name}\b", here)]
 
     def test_only_what_is_named_after_beam_imports_anything_heavy(self) -> None:
-        light = sorted(NAMES - {"beam", "cloudpickle"})
+        light = sorted(NAMES - {"beam", "beam_files", "cloudpickle"})
         heavy = (*light, "apache_beam", "cloudpickle", "IPython")
         code = (
             f"import sys, importlib\n"
@@ -177,6 +179,34 @@ class TestOptions:
 
     def test_the_types_of_environments(self) -> None:
         assert {"DOCKER", "EXTERNAL", "LOOPBACK", "PROCESS"} == set(beam.ENVIRONMENTS)
+
+
+class TestFiles:
+    """The options with which Beam opens files."""
+
+    def test_options(self) -> None:
+        with beam_files.keeping_options():
+            beam_files.use(PipelineOptions(flags=["--s3_endpoint_url=http://127.0.0.1:1"]))
+            assert beam_files.options().view_as(S3Options).s3_endpoint_url == "http://127.0.0.1:1"
+            with beam_files.keeping_options():
+                beam_pipeline = apache_beam.Pipeline(beam.FnApiRunner())
+                assert beam_files.options() is beam_pipeline.options
+            assert beam_files.options().view_as(S3Options).s3_endpoint_url == "http://127.0.0.1:1"
+
+    def test_a_file_system(self) -> None:
+        assert beam_files.file_system("/tmp").scheme() is None
+        with pytest.raises(ValueError, match="^Unable to get filesystem from specified path"):
+            beam_files.file_system("nowhere://x")
+
+    def test_s3(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        with beam_files.keeping_options():
+            beam_files.use(PipelineOptions(flags=["--s3_endpoint_url=http://127.0.0.1:1"]))
+            client = beam_files.s3_client()
+            assert client.meta.endpoint_url == "http://127.0.0.1:1"
+            assert beam_files.s3_client() is client
+        error = ClientError({"ResponseMetadata": {"HTTPStatusCode": 404}}, "HeadObject")
+        assert beam_files.status(error) == 404 and beam_files.status(OSError()) is None
 
 
 class TestWindowedValues:

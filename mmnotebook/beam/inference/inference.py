@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from apache_beam.ml.inference.base import ModelHandler, RunInference
@@ -241,7 +240,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         if (model_path or None) == self._newer:
             return
         self._newer = model_path or None
-        spec = self.spec if not model_path else newest_file.refreshed(self.spec, Path(model_path))
+        spec = self.spec if not model_path else newest_file.refreshed(self.spec, model_path)
         self.base, self.meter = handlers.base_handler(spec), Meter(f"{self.node}.{spec.name}")
 
     def get_num_bytes(self, batch: Sequence[Block]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,13 +85,6 @@ def _source(node: Node, prepared: Prepared, target: Target) -> Findings:
             node.name,
             f"reads local files, such as {first.path!r}: each worker needs them at the same path",
             "read from an address that workers see, such as gs:// or s3://",
-        )
-    if first.id is None and os.path.isabs(first.prefix):  # noqa: PTH117 - it is no path
-        yield Finding(
-            node.name,
-            f"the ids of its elements contain the absolute path {first.prefix!r}: elsewhere they, "
-            "and the branches that a split chooses by them, are others",
-            'name a column of ids: id="column", or read a relative path',
         )
 
 

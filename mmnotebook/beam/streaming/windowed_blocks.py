@@ -15,6 +15,7 @@ from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions,
 from mmnotebook.beam.dofns.node_fn import PlainFn
 from mmnotebook.beam.dofns.tracking import Tracker
 from mmnotebook.beam.lowering.sources import carry
+from mmnotebook.compat import beam_files
 from mmnotebook.compat.beam import (
     FnApiRunner,
     PipelineVisitor,
@@ -81,7 +82,8 @@ def files(name: str, transform: Any) -> list[str]:
     RunError
         If the transform needs an input, or cannot be used.
     """
-    pipeline = beam.Pipeline(FnApiRunner())
+    with beam_files.keeping_options():
+        pipeline = beam.Pipeline(FnApiRunner())
     begin(name, pipeline, transform)
     patterns = _Patterns()
     pipeline.visit(patterns)

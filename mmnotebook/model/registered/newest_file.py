@@ -13,19 +13,32 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from mmnotebook import storage
 from mmnotebook.compat.beam import wrapped
-from mmnotebook.errors import ModelError, one_line
+from mmnotebook.errors import MMError, ModelError, one_line
+from mmnotebook.fingerprint import contents
 from mmnotebook.fingerprint.identity import digest
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import frameworks
 from mmnotebook.model.framework import Options
+from mmnotebook.remote import addresses, files
+from mmnotebook.remote.stores import RemoteFile
 
+_copies: dict[tuple[str, str], Path] = {}
+"""The copies of remote files, by address and version."""
 INTERVAL = 360.0
 """Seconds between searches for newer files, as in Beam."""
 
 
-def matches(pattern: str) -> list[Path]:
-    """List the files that match a pattern, by modification time and name; the newest is last."""
+def matches(pattern: str) -> list[str | Path]:
+    """List the files that match a pattern, by modification time and name; the newest is last.
+
+    Raises
+    ------
+    mmnotebook.errors.RunError
+        If remote files cannot be listed.
+    """
+    if addresses.is_remote(pattern):
+        return [one.address for one in sorted(files.matched(pattern), key=_by_age)]
     found = []
     for name in glob.glob(str(Path(pattern).expanduser()), recursive=True):  # noqa: PTH207
         path = Path(name)
@@ -34,6 +47,10 @@ def matches(pattern: str) -> list[Path]:
         except OSError:
             continue  # the file was deleted meanwhile
     return [path for _, _, path in sorted(found)]
+
+
+def _by_age(file: RemoteFile) -> tuple[float, str]:
+    return file.updated, file.address
 
 
 def models(
@@ -54,16 +71,16 @@ def models(
         pattern = node["watch"] if node.step.param("watch") else None
         if pattern is None:
             continue
-        files = matches(pattern)
-        if not files:
+        known = matches(pattern)
+        if not known:
             said[node.name] = f"no file matches {pattern!r}: the registered model is used"
             continue
-        found[node.name] = refreshed(registered[node["model"]], files[-1])
-        said[node.name] = f"{files[-1]} is the newest of {len(files)} that match {pattern!r}"
+        found[node.name] = refreshed(registered[node["model"]], known[-1])
+        said[node.name] = f"{known[-1]} is the newest of {len(known)} that match {pattern!r}"
     return found, said
 
 
-def refreshed(spec: ModelSpec, path: Path) -> ModelSpec:
+def refreshed(spec: ModelSpec, path: str | Path) -> ModelSpec:
     """Return a registered model with the content of another file, which is loaded as a test.
 
     Raises
@@ -72,8 +89,11 @@ def refreshed(spec: ModelSpec, path: Path) -> ModelSpec:
         If the file does not contain a suitable model.
     """
     try:
-        return _of_handler(spec, path) if spec.form == "handler" else _of_file(spec, path)
-    except ModelError as error:
+        if spec.form == "handler":
+            return _of_handler(spec, path)
+        new = _of_file(spec, _here(path))
+        return replace(new, origin=path) if addresses.is_remote(path) else new
+    except MMError as error:
         cause, remedy = error.message, error.remedy
     except Exception as error:  # noqa: BLE001 - a framework may raise anything for an unsuitable file
         cause, remedy = one_line(error), None
@@ -81,6 +101,16 @@ def refreshed(spec: ModelSpec, path: Path) -> ModelSpec:
         f"model {spec.name!r} cannot be refreshed from {str(path)!r}: {cause}",
         remedy=remedy or "remove the file, or write a newer one",
     )
+
+
+def _here(path: str | Path) -> Path:
+    """Return a file on this machine; a remote file is copied once, until its version changes."""
+    if not addresses.is_remote(path):
+        return Path(path)
+    key = path, files.version(path)
+    if key not in _copies or not _copies[key].exists():
+        _copies[key] = files.fetch(path, storage.new_folder("model"))
+    return _copies[key]
 
 
 def _of_file(spec: ModelSpec, path: Path) -> ModelSpec:
@@ -99,7 +129,7 @@ def _of_file(spec: ModelSpec, path: Path) -> ModelSpec:
     )
 
 
-def _of_handler(spec: ModelSpec, path: Path) -> ModelSpec:
+def _of_handler(spec: ModelSpec, path: str | Path) -> ModelSpec:
     inner: Any = spec.target
     while (within := wrapped(inner)) is not None:
         inner = within
@@ -110,7 +140,7 @@ def _of_handler(spec: ModelSpec, path: Path) -> ModelSpec:
         )
     target = copy.deepcopy(spec.target)
     target.update_model_path(str(path))
-    content = digest([spec.fingerprint, storage.fingerprint(path)])
+    content = digest([spec.fingerprint, contents.of(path)])
     return replace(spec, origin=str(path), path=str(path), fingerprint=content, target=target)
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 from mmnotebook import storage
 from mmnotebook.errors import ModelError, one_line, shown
+from mmnotebook.fingerprint import contents
 from mmnotebook.fingerprint.identity import Unknowable
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.model import frameworks, identity, provenance, settings
 from mmnotebook.model.framework import Options
 from mmnotebook.model.loaded.models import loaded_models
+from mmnotebook.remote import addresses, files, problems
 
 DEFAULT_BATCH = 64
 
@@ -60,7 +62,8 @@ def register(
         A live model (a torch ``nn.Module`` or exported program, a fitted scikit-learn estimator, a
         Beam ``ModelHandler``, any object with a ``predict`` method) or the path of a file:
         TorchScript, ``.pt2``, a torch state dict (with `model_class`), an estimator saved with
-        pickle or joblib, or a file of another framework. A run uses the current state of the
+        pickle or joblib, or a file of another framework. An address such as ``"s3://bucket/m.pt"``
+        is copied to a private file. A run uses the current state of the
         target: a changed file is loaded again, and a live object that was trained further is stored
         again, in a private file. A pickle, joblib or ``.pt2`` file can run code when it is loaded:
         register only files that you trust.
@@ -257,14 +260,41 @@ def _store(
             remedy=f"create an instance: {target.__name__}(...), and register it",
         )
     named = None if framework is None else frameworks.by_name(framework)
+    if provenance.is_address(target, named):
+        return _store_copy(name, target, framework, options, device)
     if isinstance(target, (str, Path)):
-        path = Path(target).expanduser().absolute()
+        path = Path(addresses.local(str(target))).expanduser().absolute()
         if path.exists() or named is None or not named.named:
             target = _existing(name, path)
     found = named or frameworks.of(name, target, options)
     settings.check_options(name, found, options, device)
     found.need(name)
     return provenance.stored(name, target, found, options)
+
+
+def _store_copy(
+    name: str, address: str, framework: str | None, options: Options, device: str
+) -> ModelSpec:
+    """Copy a remote file or folder to a private folder, and store it; return the spec."""
+    folder = storage.new_folder("model")
+    try:
+        before = contents.of(address)
+        copied = files.fetch(address, folder)
+        spec = provenance.of_address(_store(name, copied, framework, options, device), address)
+        after = contents.of(address)
+    except ModelError as error:
+        message = error.message.replace(f"{folder}/{addresses.last(address)}", address)
+        raise ModelError(message, remedy=error.remedy) from error
+    except OSError as error:
+        failed = problems.failed("read", address, error)
+        what = f"cannot register {address!r} as {name!r}: {failed.why}"
+        raise ModelError(what, remedy=failed.remedy) from error
+    if before != after:
+        raise ModelError(
+            f"cannot register {name!r}: {address} changes while it is copied",
+            remedy="register it when no other process writes to it",
+        )
+    return spec
 
 
 def current(spec: ModelSpec) -> ModelSpec:
@@ -298,9 +328,9 @@ def current(spec: ModelSpec) -> ModelSpec:
 
 def _existing(name: str, path: Path) -> Path:
     if not path.exists():
+        remedy = f"the current folder is {Path.cwd()}"
         raise ModelError(
-            f"cannot register {str(path)!r} as {name!r}: there is no such file",
-            remedy=f"the current folder is {Path.cwd()}",
+            f"cannot register {str(path)!r} as {name!r}: there is no such file", remedy=remedy
         )
     return path
 

@@ -17,6 +17,7 @@ from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.models import registry
 from mmnotebook.graph.names import Names, is_a, role_of
 from mmnotebook.notebook_state import variables_of
+from mmnotebook.remote import addresses
 from mmnotebook.results import latest
 
 Accepts = Callable[[Any], bool]
@@ -98,7 +99,7 @@ class Variables:
         """Return the model that a word names: a variable, an attribute, or the path of a file."""
         if text in self._shell.user_ns:
             return self._shell.user_ns[text]
-        if Path(text).expanduser().exists():
+        if addresses.is_remote(text) or Path(text).expanduser().exists():
             return text
         found = self._attribute(text)
         if found is not None:

@@ -14,6 +14,7 @@ from mmnotebook.errors import MMError, nearest, one_line
 from mmnotebook.graph.checks import is_count
 from mmnotebook.graph.models import registry
 from mmnotebook.model import frameworks, settings
+from mmnotebook.remote import addresses
 from mmnotebook.ui.builder.controls import style
 from mmnotebook.ui.builder.controls.editors import choose, offer
 from mmnotebook.ui.builder.controls.fields import (
@@ -186,6 +187,8 @@ class ModelFields(VBox):  # type: ignore[misc]  # ipywidgets has no types
         text = self.path.value.strip()
         if not text:
             raise InvalidInput("expected the path of a file")
+        if addresses.is_remote(text):
+            return style.hint("an address: the file is copied when it is registered")
         path = existing(text)
         if path is None:
             framework = self._framework()
