@@ -238,3 +238,14 @@ def keep_password_secret() -> None:
 
     if multi_process_shared.AUTH_KEY == b"mps":
         multi_process_shared.AUTH_KEY = secrets.token_bytes(32)
+
+
+def current_metrics(result: Any) -> Any:
+    """Return the metrics of a job as they are now.
+
+    The result of a portable runner keeps its first answer. Relies on `PipelineResult` in
+    `runners/portability/portable_runner.py`.
+    """
+    if "_metrics" in vars(result):
+        result._metrics = None
+    return result.metrics()

@@ -35,9 +35,11 @@ class Committer:
     ----------
     lean
         Whether the run uses the second lowering of each step kind that has two.
+    is_elsewhere
+        Whether the counts of this process do not say which nodes are finished.
     """
 
-    lean = False
+    lean = is_elsewhere = False
 
     def __init__(self, plan: Plan, live: RunState) -> None:
         self.plan, self.live = plan, live
@@ -52,6 +54,8 @@ class Committer:
     @fingerprint.scan_modules_once()
     def store_finished(self) -> None:
         """Store the nodes that are finished."""
+        if self.is_elsewhere:
+            return
         with self._lock:
             for name in [name for name in self.plan.drafts if self._is_over(name)]:
                 self._commit(name, self.live.counters, self.live.values)
@@ -63,6 +67,12 @@ class Committer:
             for name in list(self.plan.drafts):
                 self._check(name)
                 self._commit(name, counters, values)
+
+    @fingerprint.scan_modules_once()
+    def store_one(self, name: str, counters: Counters, values: Values) -> None:
+        """Store a node that is finished, in a run that ended early."""
+        with self._lock:
+            self._commit(name, counters, values)
 
     def _check(self, name: str) -> None:
         """Raise RunError if a node has outputs or failures, but none of them was stored."""

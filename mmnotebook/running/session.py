@@ -16,6 +16,8 @@ from mmnotebook.graph.checks import is_count, is_fraction
 from mmnotebook.graph.graph import Graph
 from mmnotebook.results import latest
 from mmnotebook.results.results import Result
+from mmnotebook.running import elsewhere
+from mmnotebook.running.elsewhere import Elsewhere
 from mmnotebook.running.execution import Execution
 from mmnotebook.running.fresh import Fresh, reasons
 from mmnotebook.running.handle import Running
@@ -40,6 +42,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    staging: str | None = None,
 ) -> Result: ...
 
 
@@ -56,6 +59,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    staging: str | None = None,
 ) -> Running: ...
 
 
@@ -72,6 +76,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    staging: str | None = None,
 ) -> Result | Running: ...
 
 
@@ -87,6 +92,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    staging: str | None = None,
 ) -> Result | Running:
     """Run a graph on Beam and keep the output of every node.
 
@@ -122,6 +128,10 @@ def run(
         A Beam runner; None (the default) is the in-process FnApiRunner.
     options
         Beam's PipelineOptions, or a dict of them.
+    staging
+        A folder that this process and all workers of the runner see: a path, or a URL such as
+        "gs://bucket/folder". Models, data and outputs go through this folder if workers may have
+        another file system. Default: a folder in the option `temp_location`, if it is given.
 
     Returns
     -------
@@ -173,10 +183,13 @@ def run(
     part = graph if until is None else graph.validate().upto(until)
     beam_options.check(runner, options)
     anew = reasons(part, fresh)
+    where = elsewhere.where(runner, options, staging)
+    if not wait:
+        elsewhere.check_background(where)
     record = _record(part, anew, {"options": options, "progress": progress})
     prepared = prepare.prepare(part, limit, record)
     interactive.prepare()
-    running = _begun(graph, prepared, anew, max_failed, subscribers)
+    running = _begun(graph, prepared, anew, max_failed, subscribers, where)
     try:
         if progress:
             running.show(background=not wait)
@@ -205,6 +218,7 @@ def _begun(
     fresh: Mapping[str, str],
     max_failed: float,
     subscribers: Sequence[events.Subscriber],
+    where: Elsewhere | None,
 ) -> Running:
     """Return the handle of a new run; raise RunError if another run is in progress."""
     global _current
@@ -223,6 +237,7 @@ def _begun(
             max_failed=max_failed,
             subscribers=subscribers,
             found=latest.remember,
+            where=where,
         )
         _current = weakref.ref(execution)
         return Running(execution)

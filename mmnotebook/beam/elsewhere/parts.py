@@ -1,0 +1,233 @@
+"""Outputs of nodes as parts: the files of committed bundles, and manifests that list them.
+
+Each bundle writes files with new names, and yields these names as its output. A runner that
+processes a bundle again keeps the output of one attempt, so files of other attempts are in no
+manifest. The manifest of a node is written when all its bundles are finished.
+
+Files and manifests are authenticated with a key that is sent inside the pipeline and is never in
+the staging area, so that whoever can write there cannot make this process unpickle something.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindows
+
+from mmnotebook import storage
+from mmnotebook.beam.dofns.cache_manager import cannot_store
+from mmnotebook.beam.dofns.node_fn import PlainFn
+from mmnotebook.beam.dofns.tracking import weight
+from mmnotebook.beam.elsewhere import area
+from mmnotebook.beam.elsewhere.area import Area
+from mmnotebook.compat.beam import WindowedValue
+from mmnotebook.elements.block import Block
+from mmnotebook.errors import RunError, StorageError
+from mmnotebook.store import outlines, timed
+
+LABEL = ": store"
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """A file of a part: its name, its size in bytes and its keyed digest."""
+
+    name: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of blocks of a committed bundle.
+
+    Attributes
+    ----------
+    rows, failed
+        The numbers of outputs and of failures.
+    files
+        The shard, and the files beside it.
+    """
+
+    rows: int
+    failed: int
+    files: tuple[PartFile, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the shard."""
+        return self.files[0].name
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the outputs of one run are.
+
+    Attributes
+    ----------
+    area
+        The staging area.
+    run_id
+        The id of the run.
+    key
+        The key of the digests of this run.
+    """
+
+    area: Area
+    run_id: str
+    key: bytes
+
+    def url(self, *parts: str) -> str:
+        """Return the address of a file of this run."""
+        return self.area.url("runs", self.run_id, *parts)
+
+    def manifest(self, number: int) -> str:
+        """Return the address of the manifest of the node with this number."""
+        return self.url("manifests", f"{number:04d}.json")
+
+
+class WriteParts(PlainFn):
+    """Writes a node's blocks into files, and yields a line about each file."""
+
+    def __init__(self, place: Place, node: str, number: int) -> None:
+        self.place, self.node, self.number = place, node, number
+
+    def start_bundle(self) -> None:
+        self._writer = timed.Writer(storage.new_folder("part"), outlines.write_plain)
+        self._last: Any = None
+
+    def process(
+        self,
+        element: Any,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
+        pane: Any = beam.DoFn.PaneInfoParam,
+    ) -> Iterator[str]:
+        self._last = (timestamp.micros, (window,), pane)
+        if isinstance(element, Block) and not weight(element):
+            return
+        self._writer.add(element, self._last)
+        if self._writer.full:
+            yield self._flush()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._writer.buffer:
+            yield timed.at(self._flush(), self._last)
+        self._writer.folder.rmdir()
+
+    def _flush(self) -> str:
+        blocks = self._writer.buffer
+        rows, failed = sum(map(len, blocks)), sum(len(block.failed) for block in blocks)
+        try:
+            shard = self._writer.flush()
+        except Exception as error:
+            raise cannot_store(error, blocks, self.node) from error
+        folder = self._writer.folder
+        names = sorted((one.name for one in folder.iterdir()), key=lambda name: name != shard)
+        files = tuple(self._sent(folder / name) for name in names)
+        return json.dumps(asdict(Part(rows, failed, files)))
+
+    def _sent(self, path: Path) -> PartFile:
+        place, size = self.place, path.stat().st_size
+        digest = area.digest_of(path, place.key)
+        with path.open("rb") as file:
+            place.area.write(place.url("parts", f"{self.number:04d}", path.name), file)
+        path.unlink()
+        return PartFile(path.name, size, digest)
+
+
+class _Publish(PlainFn):
+    """Writes the manifest of a node, which lists the lines that `WriteParts` has yielded."""
+
+    def __init__(self, place: Place, node: str, number: int) -> None:
+        self.place, self.node, self.number = place, node, number
+
+    def process(self, element: bytes, lines: Any) -> Iterator[str]:
+        place = self.place
+        parts = sorted(map(json.loads, lines), key=lambda part: part["files"][0]["name"])
+        body = json.dumps({"run": place.run_id, "node": self.node, "parts": parts}).encode()
+        signed = _signature(place.key, body).encode() + b"\n" + body
+        place.area.write(place.manifest(self.number), io.BytesIO(signed))
+        return iter(())
+
+
+def store(node: str, number: int, pcoll: Any, place: Place) -> None:
+    """Add the transforms that store a node's blocks as parts with a manifest."""
+    label = f"{node}{LABEL}"
+    lines = (
+        pcoll
+        | label >> beam.ParDo(WriteParts(place, node, number)).with_output_types(str)
+        | f"{label}, together" >> beam.WindowInto(GlobalWindows())
+    )
+    names = beam.pvalue.AsList(lines)
+    once = pcoll.pipeline | f"{label}, once" >> beam.Impulse()
+    publish = beam.ParDo(_Publish(place, node, number), names).with_output_types(str)
+    once | f"{label}, manifest" >> publish
+
+
+def _signature(key: bytes, body: bytes) -> str:
+    digest = area.new_digest(key)
+    digest.update(body)
+    return str(digest.hexdigest())
+
+
+def manifest(place: Place, node: str, number: int) -> list[Part] | None:
+    """Return the parts of a node in the order of writing; None if its manifest is missing.
+
+    Raises
+    ------
+    StorageError
+        If the manifest was not written by this run.
+    """
+    url = place.manifest(number)
+    with place.area.used():
+        if not area.exists(url):
+            return None
+        signature, _, body = area.text(url).partition("\n")
+    if not area.same(signature, _signature(place.key, body.encode())):
+        raise altered(url)
+    found = json.loads(body)
+    if (found["run"], found["node"]) != (place.run_id, node):
+        raise altered(url)
+    return [_part(one) for one in found["parts"]]
+
+
+def _part(found: Mapping[str, Any]) -> Part:
+    return Part(found["rows"], found["failed"], tuple(PartFile(**one) for one in found["files"]))
+
+
+def receive(place: Place, number: int, part: Part, folder: Path) -> None:
+    """Copy the files of a part into a local folder; raise StorageError if one was altered."""
+    for file in part.files:
+        url, target = place.url("parts", f"{number:04d}", file.name), folder / file.name
+        if not area.same(place.area.read(url, target, place.key), file.digest):
+            target.unlink()
+            raise altered(url)
+
+
+def altered(url: str) -> StorageError:
+    """Return the error for a file that this run has not written as it is."""
+    return StorageError(
+        f"the file {url!r} in the staging area is not as the run has written it",
+        remedy="nothing of it was loaded; run the graph again, in a staging area that only you "
+        "can write",
+    )
+
+
+def check(node: str, parts: Sequence[Part], rows: int, failed: int) -> None:
+    """Raise RunError if the parts of a node do not have the numbers of elements that it counted."""
+    found = sum(part.rows for part in parts), sum(part.failed for part in parts)
+    if found != (rows, failed):
+        raise RunError(
+            f"node {node!r} counted {rows:,} outputs and {failed:,} failures, but {found[0]:,} and "
+            f"{found[1]:,} came back from the workers; nothing was stored",
+            remedy="run it again; if the difference remains, this runner does not report exact "
+            "counts, and its results cannot be verified",
+            node=node,
+        )

@@ -1,0 +1,215 @@
+"""Runs whose workers may be elsewhere: their outputs come back as parts of committed bundles."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from mmnotebook import quiet_beam, storage
+from mmnotebook.beam.assemble import assemble
+from mmnotebook.beam.dofns.tracking import NODE_NAMESPACE
+from mmnotebook.beam.elsewhere import key, parts, shipping, workers
+from mmnotebook.beam.elsewhere.area import Area, of_options
+from mmnotebook.beam.elsewhere.job import Job
+from mmnotebook.beam.elsewhere.parts import Part, Place
+from mmnotebook.beam.elsewhere.shipped import Shipper
+from mmnotebook.beam.elsewhere.workers import Workers
+from mmnotebook.errors import MMError, RunError
+from mmnotebook.running import measures
+from mmnotebook.running.commit import Committer
+from mmnotebook.running.measures import Counters, Values
+from mmnotebook.running.plan import Plan
+from mmnotebook.state.run_state import RunState
+
+POLL = 0.5
+"""Seconds between two looks at the metrics of a job."""
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Where a run is computed, if not in this process.
+
+    Attributes
+    ----------
+    runner, options
+        Beam's runner and its options.
+    area
+        The staging area that the workers and this process see.
+    workers
+        The workers of the runner.
+    is_ours
+        Whether the area is a private folder of this process, so that nothing must be shipped.
+    """
+
+    runner: Any
+    options: Any
+    area: Area
+    workers: Workers
+    is_ours: bool
+
+    def place(self, run_id: str) -> Place:
+        """Return where the outputs of a run are."""
+        made = secrets.token_bytes(32) if self.is_ours else key.of_run(key.of_user(), run_id)
+        return Place(self.area, run_id, made)
+
+
+def where(runner: Any, options: Any, staging: str | None = None) -> Elsewhere | None:
+    """Return where a run with this runner is computed; None for a run with exact counts here.
+
+    Raises
+    ------
+    RunError
+        If the workers may have another file system and there is no staging area.
+    """
+    if runner is None and not options and staging is None:
+        return None
+    with quiet_beam.quiet():
+        found = workers.of(runner, options)
+    if not found.repeat and staging is None:
+        return None
+    if staging is None and not found.apart:
+        return Elsewhere(runner, options, Area(str(storage.new_folder("parts"))), found, True)
+    area = of_options(options) if staging is None else Area(staging)
+    if area is None:
+        raise RunError(
+            f"the workers of {found.name} may not see the files of this machine, so its results "
+            "could not come back",
+            remedy='staging="/a/folder/that/all/workers/see", or a URL such as '
+            '"gs://bucket/folder"; or the option environment_type="LOOPBACK", for workers in '
+            "this process",
+        )
+    return Elsewhere(runner, options, area, found, False)
+
+
+def check_background(place: Elsewhere | None) -> None:
+    """Raise RunError if a run could not be canceled, so that it must not go on by itself."""
+    if place is not None and not place.workers.cancelable:
+        raise RunError(
+            f"a run in the background must be cancelable, and {place.workers.name} with these "
+            "options offers no way to stop a run",
+            remedy="leave out wait=False, or run it in this process or on a job server",
+        )
+
+
+class FarRun:
+    """The computation of the missing nodes of a run on workers elsewhere."""
+
+    def __init__(self, place: Elsewhere, plan: Plan, live: RunState, finishing: Committer) -> None:
+        self.where, self.plan, self.live, self.finishing = place, plan, live, finishing
+        self.place = place.place(live.run_id)
+        self.job = Job(place.runner, place.options, self.place)
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Run the job, and store its outputs; if it fails, store those of the finished nodes."""
+        try:
+            with self._polled():
+                self._start()
+                self.job.wait()
+        except BaseException:
+            self._keep_finished()
+            raise
+        finally:
+            self._over.set()
+        if not self.live.stopped:
+            self._receive()
+
+    def clean(self) -> None:
+        """Remove the files of the run from the staging area."""
+        with suppress(MMError):
+            self.where.area.remove("runs", self.live.run_id)
+
+    def _start(self) -> None:
+        prepared, stored = self.plan.prepared, self.plan.stored()
+        if not self.where.is_ours:
+            shipper = Shipper(self.where.area)
+            prepared = shipping.shipped(prepared, shipper)
+            stored = shipping.ShippedStored(stored, shipper)  # type: ignore[assignment]
+        # Without the id of the run: bundles may be repeated, and must not count here.
+        made = assemble(prepared, self.job.pipeline, "", stored, self.plan.drafts)
+        with shipping.local_modules():
+            self.job.start(made)
+
+    @contextmanager
+    def _polled(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._poll, name="mmnotebook-poll", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _poll(self) -> None:
+        """Copy the counts of the job into the run state; cancel the job when the run stops."""
+        canceled = False
+        while not self._over.wait(POLL):
+            if self.live.stopped and not canceled:
+                canceled = True
+                with suppress(Exception):  # the job may have just ended
+                    self.job.cancel()
+            with suppress(Exception):  # the next look may succeed
+                self._count()
+
+    def _count(self) -> None:
+        metrics = self.job.metrics()
+        counters = {} if metrics is None else measures.from_beam(metrics)[0]
+        for name in self.plan.drafts:
+            tally, counts = self.live.tallies[name], counters.get(NODE_NAMESPACE + name, {})
+            tally.elements_in = max(tally.elements_in, counts.get("elements_in", 0))
+            tally.elements_out = max(tally.elements_out, counts.get("elements_out", 0))
+            tally.failed = max(tally.failed, counts.get("failed", 0))
+            if tally.failed > self.live.limits.get(name, float("inf")):
+                self.live.too_many = self.live.too_many or name
+                self.live.stop()
+
+    def _receive(self) -> None:
+        counters, values = measures.from_beam(self.job.metrics())
+        found = {name: self._parts(name, counters) for name in self.plan.drafts}
+        for name, made in found.items():
+            self._take(name, made)
+        self.finishing.store_all(counters, values)
+
+    def _keep_finished(self) -> None:
+        """Store the nodes that were finished before the job ended."""
+        with suppress(Exception):
+            counters, values = measures.from_beam(self.job.metrics())
+            for name in list(self.plan.drafts):
+                self._keep(name, counters, values)
+
+    def _keep(self, name: str, counters: Counters, values: Values) -> None:
+        try:
+            self._take(name, self._parts(name, counters))
+        except MMError:
+            return  # it is not finished
+        self.finishing.store_one(name, counters, values)
+
+    def _parts(self, name: str, counters: Counters) -> list[Part]:
+        """Return the parts of a node; raise RunError if they are not all of its elements."""
+        found = self.job.parts(name)
+        if found is None:
+            raise RunError(
+                f"nothing came back from the workers for node {name!r}: they do not see the "
+                f"staging area {self.where.area.root!r}",
+                remedy="name a folder that this process and all workers see as staging=",
+                node=name,
+            )
+        counts: Mapping[str, int] = counters.get(NODE_NAMESPACE + name, {})
+        parts.check(name, found, counts.get("elements_out", 0), counts.get("failed", 0))
+        return found
+
+    def _take(self, name: str, found: list[Part]) -> None:
+        """Copy the parts of a node into its draft, and count them."""
+        folder, number = self.plan.drafts[name].path, self.job.number(name)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda one: parts.receive(self.place, number, one, folder), found))
+        tally = self.live.tallies[name]
+        tally.elements_out = sum(one.rows for one in found)
+        tally.failed = sum(one.failed for one in found)
+        tally.stored = tally.elements_out + tally.failed
