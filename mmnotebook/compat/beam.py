@@ -249,3 +249,19 @@ def current_metrics(result: Any) -> Any:
     if "_metrics" in vars(result):
         result._metrics = None
     return result.metrics()
+
+
+def runner_below(runner: Any) -> Any:
+    """Return the runner that an InteractiveRunner uses; any other runner unchanged.
+
+    Relies on `runners/interactive/interactive_runner.py`.
+    """
+    return getattr(runner, "_underlying_runner", None) or runner
+
+
+def repeats_bundles(runner: Any) -> bool:
+    """Return whether an in-process runner was created to process each bundle more than once.
+
+    Relies on `runners/portability/fn_api_runner/fn_runner.py`.
+    """
+    return bool(getattr(runner, "_bundle_repeat", 0))

@@ -58,6 +58,8 @@ def from_beam(metrics: Any) -> tuple[Counters, Values]:
         counters[entry.key.metric.namespace][entry.key.metric.name] += _value(entry)
     for entry in found["distributions"]:
         name, value = entry.key.metric, _value(entry)
+        if not value.count:  # its maximum may be None
+            continue
         total, count, most = values[name.namespace].get(name.name, (0, 0, value.max))
         merged = (total + value.sum, count + value.count, max(most, value.max))
         values[name.namespace][name.name] = merged

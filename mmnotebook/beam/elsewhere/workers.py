@@ -13,6 +13,7 @@ from apache_beam.options.pipeline_options import (
 )
 
 from mmnotebook.beam.options import as_options
+from mmnotebook.compat import beam as compat
 
 _HERE = {"FnApiRunner", "DirectRunner", "BundleBasedDirectRunner", "SwitchingDirectRunner"}
 _LOOPING = {"PrismRunner", "KafkaStreamsRunner"}
@@ -46,13 +47,12 @@ class Workers:
 def of(runner: Any, options: Any) -> Workers:
     """Return where the workers of a runner with these options are."""
     options = as_options(options)
-    below = getattr(runner, "_underlying_runner", None) or runner
+    below = compat.runner_below(runner)
     name = "FnApiRunner" if below is None else type(below).__name__
     if name in _HERE:
         direct = options.view_as(DirectOptions)
-        repeated = bool(direct.direct_runner_bundle_repeat)
+        repeated = compat.repeats_bundles(below) or bool(direct.direct_runner_bundle_repeat)
         alone = direct.direct_running_mode != "multi_processing"
-        repeated = repeated or bool(getattr(below, "_bundle_repeat", 0))
         return Workers(repeated or not alone, False, alone and not repeated, name)
     portable = options.view_as(PortableOptions)
     embedded = portable.job_endpoint == "embed"
