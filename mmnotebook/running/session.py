@@ -181,7 +181,7 @@ def run(
     """
     _check(graph, limit, max_failed)
     part = graph if until is None else graph.validate().upto(until)
-    beam_options.check(runner, options)
+    runner, options = beam_options.resolved(runner, options)
     anew = reasons(part, fresh)
     where = elsewhere.where(runner, options, staging)
     if not wait:
