@@ -6,6 +6,8 @@ To make a name public, import it here as itself: `from mmnotebook.HOME import NA
 from IPython.core.interactiveshell import InteractiveShell
 
 from mmnotebook.beam.compiler import compile_graph as compile_graph
+from mmnotebook.clusters.attach import AttachedRun as AttachedRun
+from mmnotebook.clusters.attach import attach as attach
 from mmnotebook.clusters.target import Cluster as Cluster
 from mmnotebook.clusters.target import cluster as cluster
 from mmnotebook.errors import CacheWarning as CacheWarning

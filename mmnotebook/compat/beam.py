@@ -348,3 +348,29 @@ def repeats_bundles(runner: Any) -> bool:
     Relies on `runners/portability/fn_api_runner/fn_runner.py`.
     """
     return bool(getattr(runner, "_bundle_repeat", 0))
+
+
+def job_id(result: Any) -> str | None:
+    """Return the id of a job on a job server; None for the result of another runner.
+
+    Relies on `PipelineResult` in `runners/portability/portable_runner.py`.
+    """
+    found: str | None = getattr(result, "_job_id", None)
+    return found
+
+
+def result_of_job(runner: Any, options: Any, job_id: str) -> Any:
+    """Return the result of a job that another process has submitted to a job server.
+
+    Relies on `PortableRunner` in `runners/portability/portable_runner.py`.
+    """
+    from apache_beam.portability.api import beam_job_api_pb2 as api
+    from apache_beam.runners.portability import portable_runner
+
+    service = runner.create_job_service(options).job_service
+    return portable_runner.PipelineResult(
+        service,
+        job_id,
+        service.GetMessageStream(api.JobMessagesRequest(job_id=job_id)),
+        service.GetStateStream(api.GetJobStateRequest(job_id=job_id)),
+    )

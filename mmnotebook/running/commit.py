@@ -37,9 +37,12 @@ class Committer:
         Whether the run uses the second lowering of each step kind that has two.
     is_elsewhere
         Whether the counts of this process do not say which nodes are finished.
+    sampled
+        The nodes of which only a sample is stored; no other run may find their entries.
     """
 
     lean = is_elsewhere = False
+    sampled: frozenset[str] = frozenset()
 
     def __init__(self, plan: Plan, live: RunState) -> None:
         self.plan, self.live = plan, live
@@ -138,7 +141,11 @@ class Committer:
         partly = bool(counts.get(PASSING)) or any(w.node in self._partly for w in node.inputs)
         if partly:
             self._partly.add(name)
-        lasting = not reason and not any(wire.node in self._once for wire in node.inputs)
+        lasting = (
+            not reason
+            and name not in self.sampled
+            and not any(wire.node in self._once for wire in node.inputs)
+        )
         how = incremental.how(node, plan.prepared, whole, before) if lasting else None
         lasting = lasting and (how is not None or not partly)
         if not lasting:

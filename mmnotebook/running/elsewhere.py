@@ -4,31 +4,81 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from mmnotebook import quiet_beam, storage
 from mmnotebook.beam.assemble import assemble
-from mmnotebook.beam.dofns.tracking import NODE_NAMESPACE
-from mmnotebook.beam.elsewhere import key, parts, shipping, workers
+from mmnotebook.beam.dofns.tracking import CAUSE, NODE_NAMESPACE
+from mmnotebook.beam.elsewhere import key, parts, sample, shipping, workers
 from mmnotebook.beam.elsewhere.area import Area, of_options
 from mmnotebook.beam.elsewhere.job import Job
 from mmnotebook.beam.elsewhere.parts import Part, Place
+from mmnotebook.beam.elsewhere.sample import Sampling
 from mmnotebook.beam.elsewhere.shipped import Shipper
 from mmnotebook.beam.elsewhere.workers import Workers
+from mmnotebook.beam.prepare import Prepared
 from mmnotebook.errors import MMError, RunError
-from mmnotebook.running import measures
+from mmnotebook.running import measures, record
 from mmnotebook.running.commit import Committer
 from mmnotebook.running.measures import Counters, Values
 from mmnotebook.running.plan import Plan
 from mmnotebook.state.run_state import RunState
+from mmnotebook.store import outlines, shards, timed
 
 POLL = 0.5
 """Seconds between two looks at the metrics of a job."""
 _AT_ONCE = 8
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A cluster: `mm.cluster` returns one."""
+
+    @property
+    def staging(self) -> str | None:
+        """The staging area."""
+
+    def create_runner(self) -> Any:
+        """Return the runner."""
+
+    def pipeline_options(self) -> Any:
+        """Return Beam's options."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which outputs of a run come back.
+
+    Attributes
+    ----------
+    sample
+        The number of elements of each node that come back; None for all.
+    keep
+        The nodes that come back whole.
+    lasts
+        Whether the files of the run stay in the staging area, for `mm.attach`.
+    """
+
+    sample: int | None = None
+    keep: tuple[str, ...] = ()
+    lasts: bool = False
+
+    def samplings(self, prepared: Prepared, names: Iterable[str]) -> dict[str, Sampling]:
+        """Return how each node is sampled; kept nodes and their sources are not."""
+        if self.sample is None:
+            return {}
+        graph = prepared.graph
+        whole = {node.name for one in self.keep for node in graph.upto(one) if not node.inputs}
+        totals = prepared.totals()
+        sources = [node.name for node in graph if not node.inputs]
+        known = sum(totals[name] for name in sources) if totals.keys() >= set(sources) else 0
+        sampling = Sampling(self.sample, min(1.0, self.sample / known) if known else 1.0)
+        return {name: sampling for name in names if name not in whole | set(self.keep)}
 
 
 @dataclass(frozen=True)
@@ -45,6 +95,8 @@ class Elsewhere:
         The workers of the runner.
     is_ours
         Whether the area is a private folder of this process, so that nothing must be shipped.
+    wanted
+        Which outputs come back.
     """
 
     runner: Any
@@ -52,6 +104,7 @@ class Elsewhere:
     area: Area
     workers: Workers
     is_ours: bool
+    wanted: Wanted
 
     def place(self, run_id: str) -> Place:
         """Return where the outputs of a run are."""
@@ -59,24 +112,31 @@ class Elsewhere:
         return Place(self.area, run_id, made)
 
 
-def where(runner: Any, options: Any, staging: str | None = None) -> Elsewhere | None:
+def where(
+    runner: Any, options: Any, staging: str | None = None, wanted: Wanted | None = None
+) -> Elsewhere | None:
     """Return where a run with this runner is computed; None for a run with exact counts here.
+
+    Parameters
+    ----------
+    wanted
+        Which outputs come back from a cluster; None for a runner, from which all come back.
 
     Raises
     ------
     RunError
         If the workers may have another file system and there is no staging area.
     """
-    if runner is None and not options and staging is None:
-        return None
     with quiet_beam.quiet():
         found = workers.of(runner, options)
-    if not found.repeat and staging is None:
+    if not found.repeat and staging is None and wanted is None:
         return None
+    wanted = wanted or Wanted()
     if staging is None and not found.apart:
-        return Elsewhere(runner, options, Area(str(storage.new_folder("parts"))), found, True)
-    area = of_options(options) if staging is None else Area(staging)
-    if area is None:
+        area = Area(str(storage.new_folder("parts")))
+        return Elsewhere(runner, options, area, found, True, wanted)
+    chosen = of_options(options) if staging is None else Area(staging)
+    if chosen is None:
         raise RunError(
             f"the workers of {found.name} may not see the files of this machine, so its results "
             "could not come back",
@@ -84,7 +144,7 @@ def where(runner: Any, options: Any, staging: str | None = None) -> Elsewhere | 
             '"gs://bucket/folder"; or the option environment_type="LOOPBACK", for workers in '
             "this process",
         )
-    return Elsewhere(runner, options, area, found, False)
+    return Elsewhere(runner, options, chosen, found, False, wanted)
 
 
 def check_background(place: Elsewhere | None) -> None:
@@ -104,6 +164,8 @@ class FarRun:
         self.where, self.plan, self.live, self.finishing = place, plan, live, finishing
         self.place = place.place(live.run_id)
         self.job = Job(place.runner, place.options, self.place)
+        self.sampled: set[str] = set()
+        self._samplings = place.wanted.samplings(plan.prepared, plan.drafts)
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -121,7 +183,9 @@ class FarRun:
             self._receive()
 
     def clean(self) -> None:
-        """Remove the files of the run from the staging area."""
+        """Remove the files of the run from the staging area, unless they stay for `mm.attach`."""
+        if self.where.wanted.lasts:
+            return
         with suppress(MMError):
             self.where.area.remove("runs", self.live.run_id)
 
@@ -134,7 +198,9 @@ class FarRun:
         # Without the id of the run: bundles may be repeated, and must not count here.
         made = assemble(prepared, self.job.pipeline, "", stored, self.plan.drafts)
         with shipping.local_modules():
-            self.job.start(made)
+            self.job.start(made, self._samplings)
+        if self.where.wanted.lasts:
+            record.write(self.place, self.plan, self.job)
 
     @contextmanager
     def _polled(self) -> Iterator[None]:
@@ -159,12 +225,17 @@ class FarRun:
 
     def _count(self) -> None:
         metrics = self.job.metrics()
-        counters = {} if metrics is None else measures.from_beam(metrics)[0]
+        counters = {} if metrics is None else measures.from_beam(metrics, so_far=True)[0]
         for name in self.plan.drafts:
             tally, counts = self.live.tallies[name], counters.get(NODE_NAMESPACE + name, {})
             tally.elements_in = max(tally.elements_in, counts.get("elements_in", 0))
             tally.elements_out = max(tally.elements_out, counts.get("elements_out", 0))
             tally.failed = max(tally.failed, counts.get("failed", 0))
+            self.live.errors[name] = {
+                key.removeprefix(CAUSE): count
+                for key, count in counts.items()
+                if key.startswith(CAUSE)
+            }
             if tally.failed > self.live.limits.get(name, float("inf")):
                 self.live.too_many = self.live.too_many or name
                 self.live.stop()
@@ -173,7 +244,8 @@ class FarRun:
         counters, values = measures.from_beam(self.job.metrics())
         found = {name: self._parts(name, counters) for name in self.plan.drafts}
         for name, made in found.items():
-            self._take(name, made)
+            self._take(name, made, limit_of(found.values()))
+        self.finishing.sampled = frozenset(self.sampled)
         self.finishing.store_all(counters, values)
 
     def _keep_finished(self) -> None:
@@ -185,9 +257,11 @@ class FarRun:
 
     def _keep(self, name: str, counters: Counters, values: Values) -> None:
         try:
-            self._take(name, self._parts(name, counters))
+            found = self._parts(name, counters)
+            self._take(name, found, limit_of([found]))
         except MMError:
             return  # it is not finished
+        self.finishing.sampled = frozenset(self.sampled)
         self.finishing.store_one(name, counters, values)
 
     def _parts(self, name: str, counters: Counters) -> list[Part]:
@@ -204,12 +278,46 @@ class FarRun:
         parts.check(name, found, counts.get("elements_out", 0), counts.get("failed", 0))
         return found
 
-    def _take(self, name: str, found: list[Part]) -> None:
-        """Copy the parts of a node into its draft, and count them."""
-        folder, number = self.plan.drafts[name].path, self.job.number(name)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda one: parts.receive(self.place, number, one, folder), found))
+    def _take(self, name: str, found: list[Part], limit: int) -> None:
+        """Copy the parts of a node, or its sample, into its draft, and count them."""
+        folder, number = self.plan.drafts[name].path, self.job.numbers[name]
+        if take(self.place, number, found, folder, limit):
+            self.sampled.add(name)
         tally = self.live.tallies[name]
         tally.elements_out = sum(one.rows for one in found)
         tally.failed = sum(one.failed for one in found)
         tally.stored = tally.elements_out + tally.failed
+
+
+def take(place: Place, number: int, found: list[Part], folder: Path, limit: int) -> bool:
+    """Copy the parts of a node into a folder; return whether they are only a sample."""
+    if sum(one.kept for one in found) == sum(one.rows for one in found):
+        _copy(place, number, found, folder)
+        return False
+    with storage.passing():
+        inner = storage.new_folder("sample")
+        _copy(place, number, found, inner)
+        _cut(inner, folder, limit)
+    return True
+
+
+def _copy(place: Place, number: int, found: list[Part], folder: Path) -> None:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(lambda one: parts.receive(place, number, one, folder), found))
+
+
+def limit_of(found: Iterable[list[Part]]) -> int:
+    """Return the highest hash up to which all nodes have all their elements."""
+    limits = (part.limit for one in found for part in one)
+    return min(limits, default=sample.ALL)
+
+
+def _cut(source: Path, target: Path, limit: int) -> None:
+    """Write the elements of some shards with at most this hash, and all failures, to new shards."""
+    for path in timed.files(source):
+        shard = shards.read(path, shards.info(path))
+        writer = timed.Writer(target, outlines.write_shard)
+        for block, when in timed.pairs(shard):
+            writer.add(sample.cut(block, limit), when)
+        if writer.buffer:
+            writer.flush()

@@ -339,5 +339,6 @@ class Execution:
             self.machine,
             why={name: self.plan.why[name] for name in self.order},
             limit=self.prepared.limit,
+            sampled=self.finishing.sampled,
             warnings=[one for name in self.order for one in found[name].warned],
         )

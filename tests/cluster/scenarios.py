@@ -45,3 +45,88 @@ def _compared(graph: mm.Graph, options: dict[str, Any], staging: str) -> str:
     except AssertionError as error:
         return str(error)
     return ""
+
+
+def _where(folder: str, options: dict[str, Any]) -> mm.Cluster:
+    return mm.cluster(
+        "PortableRunner",
+        job_endpoint=options["job_endpoint"],
+        worker_pool=options["environment_config"],
+        staging=f"{folder}/shared/staging",
+    )
+
+
+def plus(x: float) -> float:
+    return float(x) + 1
+
+
+def slow(x: float) -> float:
+    time.sleep(0.05)
+    return float(x)
+
+
+def fails(x: float) -> float:
+    time.sleep(0.01)
+    raise ValueError(f"bad {x}")
+
+
+def sampled(folder: str, binary: str) -> dict[str, Any]:
+    """Return what comes back of 20,000 elements with a sample of 500 and one node whole."""
+    np.save(f"{folder}/shared/x.npy", np.arange(20_000.0))
+    text = f"""data = read("{folder}/shared/x.npy") | plus
+    other = data | odd"""
+    graph = mm.pipeline(text.replace("    other", "other"), plus=plus, odd=FUNCTIONS["odd"])
+    with prism(binary, folder) as options:
+        where = _where(folder, options)
+        result = mm.run(graph, on=where, keep=["other"], sample=500, progress=False)
+        kept = mm.run(graph, on=where, sample=500, progress=False, fresh=True)
+    try:
+        refused = str(len(kept["data"]))
+    except mm.ResultError as error:
+        refused = str(error)
+    tables = {name: kept.table(name).to_pandas() for name in kept}
+    same = set(tables["data"]["id"]) == set(tables["x"]["id"]) if "x" in tables else None
+    return {
+        "names": list(kept),
+        "whole": float(result["other"]["value"].sum()),
+        "counts": result.nodes["elements_out"].to_dict(),
+        "sampled": {name: len(table) for name, table in tables.items()},
+        "values": bool((tables["data"]["value"] >= 1).all()),
+        "refused": refused,
+        "repr": repr(kept.table("data")).splitlines()[-1],
+        "same": same,
+    }
+
+
+def stopped(folder: str, binary: str) -> dict[str, Any]:
+    """Return the progress of a run before it is canceled, how it ended, and what of it is kept."""
+    found: dict[str, Any] = {}
+    np.save(f"{folder}/shared/x.npy", np.arange(4_000.0))
+    graph = mm.pipeline(f'read("{folder}/shared/x.npy") | slow', slow=slow)
+    with prism(binary, folder) as options:
+        where = _where(folder, options)
+        running = mm.run(graph, on=where, wait=False, progress=False)
+        found["counted"] = _counts(running, 20)
+        start = time.perf_counter()
+        running.cancel()
+        try:
+            running.result(timeout=60)
+        except mm.InterruptedRunError as error:
+            found["canceled"] = str(error)
+        found["seconds"] = time.perf_counter() - start
+        bad = mm.pipeline(f'read("{folder}/shared/x.npy") | fails', fails=fails)
+        try:
+            mm.run(bad, on=where, progress=False)
+        except mm.RunError as error:
+            found["failed"] = str(error)
+    return found
+
+
+def _counts(running: Any, wanted: int) -> int:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        counted = int(running.progress["elements_in"].sum())
+        if counted >= wanted or running.done:
+            return counted
+        time.sleep(0.2)  # until the engine counts
+    return 0

@@ -23,6 +23,7 @@ from mmnotebook.beam.options import as_options
 from mmnotebook.errors import MMError, StorageError, one_line
 
 _CHUNK = 1 << 20
+_PARTS = ("content", "runs")
 _PLAIN = {"compression_type": CompressionTypes.UNCOMPRESSED}
 
 
@@ -70,6 +71,8 @@ class Area:
             if not _has(url, size):
                 with source.open("rb") as file:
                     _write(url, file)
+            elif self.is_local:
+                os.utime(url)  # `clean` removes what was not used for long
         return AreaFile(url, size, digest)
 
     def write(self, url: str, source: BinaryIO) -> None:
@@ -90,6 +93,24 @@ class Area:
             return
         with self.used():
             FileSystems.delete([f"{url}/"])
+
+    def clean(self, before: float) -> int:
+        """Remove the files of this area that were last written before a time; return their size.
+
+        Other files in the folder are left.
+
+        Parameters
+        ----------
+        before
+            The time in seconds since 1970.
+        """
+        with self.used():
+            matches = FileSystems.match([self.url(part, "**") for part in _PARTS])
+            files = [one for match in matches for one in match.metadata_list]
+            old = [one for one in files if (one.last_updated_in_seconds or 0) < before]
+            if old:
+                FileSystems.delete([one.path for one in old])
+        return sum(one.size_in_bytes for one in old)
 
     @contextmanager
     def used(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import apache_beam as beam
@@ -11,9 +12,11 @@ from apache_beam.io.filesystems import FileSystems
 
 from mmnotebook.beam.elsewhere import parts
 from mmnotebook.beam.elsewhere.parts import Place
+from mmnotebook.beam.elsewhere.sample import Sampling
 from mmnotebook.beam.options import as_options
 from mmnotebook.compat import beam as compat
 from mmnotebook.compat.beam import FnApiRunner
+from mmnotebook.errors import one_line
 
 
 class Job:
@@ -23,24 +26,44 @@ class Job:
     ----------
     pipeline
         The pipeline, to which the caller adds the transforms of the graph.
+    numbers
+        The number of each node in the staging area, when the job has been started.
     """
 
     def __init__(self, runner: Any, options: Any, place: Place) -> None:
         whole = as_options(options)
         self.pipeline = beam.Pipeline(runner or FnApiRunner(), options=whole)
         set_options: Any = FileSystems.set_options
-        set_options(whole)  # with the user's settings of S3 and others
+        set_options(whole)  # the user's settings of S3 and other file systems
         self.place = place
-        self._nodes: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
         self._result: Any = None
         self._canceled = False
         self._lock = threading.Lock()
 
-    def start(self, blocks: Mapping[str, Any]) -> None:
-        """Start the job; some runners return only when the job has ended."""
-        self._nodes = {name: number for number, name in enumerate(blocks)}
+    @classmethod
+    def attached(cls, runner: Any, options: Any, place: Place, found: Mapping[str, Any]) -> Job:
+        """Return a job that another process has started, from its record."""
+        made = cls(runner, options, place)
+        made.numbers = dict(found["numbers"])
+        if found["job"] is not None:
+            with suppress(Exception):  # the job server may have ended; the outputs are still there
+                made._result = compat.result_of_job(runner, as_options(options), found["job"])
+        return made
+
+    def start(self, blocks: Mapping[str, Any], samplings: Mapping[str, Sampling]) -> None:
+        """Start the job; some runners return only when the job has ended.
+
+        Parameters
+        ----------
+        blocks
+            The blocks of each node to store.
+        samplings
+            The nodes of which only a sample is stored.
+        """
+        self.numbers = {name: number for number, name in enumerate(blocks)}
         for name, pcoll in blocks.items():
-            parts.store(name, self._nodes[name], pcoll, self.place)
+            parts.store(name, self.numbers[name], pcoll, self.place, samplings.get(name))
         result = self.pipeline.run()
         with self._lock:
             self._result = result
@@ -63,15 +86,32 @@ class Job:
         """Return the current metrics of the job; None before it has started."""
         return None if self._result is None else compat.current_metrics(self._result)
 
+    @property
+    def state(self) -> str | None:
+        """The state of the job on a job server, such as "RUNNING"; None if it does not answer."""
+        try:
+            return None if self._result is None else str(self._result.state)
+        except Exception:  # noqa: BLE001 - whatever the client of the job server raises
+            return None
+
+    def error(self) -> str:
+        """Return the error of a job that has ended."""
+        try:
+            self.wait()
+        except Exception as error:  # noqa: BLE001 - whatever the runner raises
+            return one_line(error)
+        return f"its state is {self.state}, and outputs are missing"
+
+    @property
+    def id(self) -> str | None:
+        """The id of the job on a job server; None for other runners."""
+        return None if self._result is None else compat.job_id(self._result)
+
     def stores(self, step: str) -> str | None:
         """Return the node that the step with this label stores; None for other steps."""
         name, found, _ = step.partition(parts.LABEL)
-        return name if found and name in self._nodes else None
-
-    def number(self, node: str) -> int:
-        """Return the number of a node in the staging area."""
-        return self._nodes[node]
+        return name if found and name in self.numbers else None
 
     def parts(self, node: str) -> list[parts.Part] | None:
         """Return the parts of a node, or None as long as the node has no manifest."""
-        return parts.manifest(self.place, node, self._nodes[node])
+        return parts.manifest(self.place, node, self.numbers[node])

@@ -24,10 +24,10 @@ from mmnotebook import storage
 from mmnotebook.beam.dofns.cache_manager import cannot_store
 from mmnotebook.beam.dofns.node_fn import PlainFn
 from mmnotebook.beam.dofns.tracking import weight
-from mmnotebook.beam.elsewhere import area
+from mmnotebook.beam.elsewhere import area, sample
 from mmnotebook.beam.elsewhere.area import Area
+from mmnotebook.beam.elsewhere.sample import Sampler, Sampling
 from mmnotebook.compat.beam import WindowedValue
-from mmnotebook.elements.block import Block
 from mmnotebook.errors import RunError, StorageError
 from mmnotebook.store import outlines, timed
 
@@ -50,19 +50,20 @@ class Part:
     Attributes
     ----------
     rows, failed
-        The numbers of outputs and of failures.
+        The numbers of outputs and of failures in the bundle.
+    kept
+        The number of outputs in the file.
+    limit
+        The highest hash of the elements in the file; see `sample`.
     files
-        The shard, and the files beside it.
+        The shard, and the files beside it; () if nothing was kept.
     """
 
     rows: int
     failed: int
-    files: tuple[PartFile, ...]
-
-    @property
-    def name(self) -> str:
-        """The name of the shard."""
-        return self.files[0].name
+    kept: int
+    limit: int
+    files: tuple[PartFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,12 @@ class Place:
 class WriteParts(PlainFn):
     """Writes a node's blocks into files, and yields a line about each file."""
 
-    def __init__(self, place: Place, node: str, number: int) -> None:
-        self.place, self.node, self.number = place, node, number
+    def __init__(self, place: Place, node: str, number: int, sampling: Sampling | None) -> None:
+        self.place, self.node, self.number, self.sampling = place, node, number, sampling
 
     def start_bundle(self) -> None:
         self._writer = timed.Writer(storage.new_folder("part"), outlines.write_plain)
+        self._sampler = None if self.sampling is None else Sampler(self.sampling)
         self._last: Any = None
 
     def process(
@@ -110,28 +112,49 @@ class WriteParts(PlainFn):
         pane: Any = beam.DoFn.PaneInfoParam,
     ) -> Iterator[str]:
         self._last = (timestamp.micros, (window,), pane)
-        if isinstance(element, Block) and not weight(element):
+        if not weight(element):
+            return
+        if self._sampler is not None:
+            self._sampler.add(element, self._last)
             return
         self._writer.add(element, self._last)
         if self._writer.full:
             yield self._flush()
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        if self._writer.buffer:
-            yield timed.at(self._flush(), self._last)
+        for line in self._lines():
+            yield timed.at(line, self._last)
         self._writer.folder.rmdir()
+
+    def _lines(self) -> Iterator[str]:
+        sampler = self._sampler
+        if sampler is None:
+            if self._writer.buffer:
+                yield self._flush()
+            return
+        sampler.shrink()
+        for block, when in sampler.kept:
+            self._writer.add(block, when)
+            if self._writer.full:
+                yield self._flush()
+        if self._writer.buffer:
+            yield self._flush()
+        if sampler.rows:
+            yield _line(Part(sampler.rows, 0, 0, sampler.limit))
 
     def _flush(self) -> str:
         blocks = self._writer.buffer
-        rows, failed = sum(map(len, blocks)), sum(len(block.failed) for block in blocks)
+        kept, failed = sum(map(len, blocks)), sum(len(block.failed) for block in blocks)
         try:
             shard = self._writer.flush()
         except Exception as error:
             raise cannot_store(error, blocks, self.node) from error
-        folder = self._writer.folder
+        folder, sampler = self._writer.folder, self._sampler
         names = sorted((one.name for one in folder.iterdir()), key=lambda name: name != shard)
         files = tuple(self._sent(folder / name) for name in names)
-        return json.dumps(asdict(Part(rows, failed, files)))
+        if sampler is None:
+            return _line(Part(kept, failed, kept, sample.ALL, files))
+        return _line(Part(0, failed, kept, sampler.limit, files))
 
     def _sent(self, path: Path) -> PartFile:
         place, size = self.place, path.stat().st_size
@@ -142,6 +165,10 @@ class WriteParts(PlainFn):
         return PartFile(path.name, size, digest)
 
 
+def _line(part: Part) -> str:
+    return json.dumps(asdict(part))
+
+
 class _Publish(PlainFn):
     """Writes the manifest of a node, which lists the lines that `WriteParts` has yielded."""
 
@@ -149,20 +176,22 @@ class _Publish(PlainFn):
         self.place, self.node, self.number = place, node, number
 
     def process(self, element: bytes, lines: Any) -> Iterator[str]:
-        place = self.place
-        parts = sorted(map(json.loads, lines), key=lambda part: part["files"][0]["name"])
-        body = json.dumps({"run": place.run_id, "node": self.node, "parts": parts}).encode()
-        signed = _signature(place.key, body).encode() + b"\n" + body
-        place.area.write(place.manifest(self.number), io.BytesIO(signed))
+        parts = sorted(map(json.loads, lines), key=_name)
+        body = {"run": self.place.run_id, "node": self.node, "parts": parts}
+        write_signed(self.place, self.place.manifest(self.number), body)
         return iter(())
 
 
-def store(node: str, number: int, pcoll: Any, place: Place) -> None:
-    """Add the transforms that store a node's blocks as parts with a manifest."""
+def _name(part: dict[str, Any]) -> str:
+    return str(part["files"][0]["name"]) if part["files"] else ""
+
+
+def store(node: str, number: int, pcoll: Any, place: Place, sampling: Sampling | None) -> None:
+    """Add the transforms that store a node's blocks, or a sample, as parts with a manifest."""
     label = f"{node}{LABEL}"
     lines = (
         pcoll
-        | label >> beam.ParDo(WriteParts(place, node, number)).with_output_types(str)
+        | label >> beam.ParDo(WriteParts(place, node, number, sampling)).with_output_types(str)
         | f"{label}, together" >> beam.WindowInto(GlobalWindows())
     )
     names = beam.pvalue.AsList(lines)
@@ -185,21 +214,33 @@ def manifest(place: Place, node: str, number: int) -> list[Part] | None:
     StorageError
         If the manifest was not written by this run.
     """
-    url = place.manifest(number)
+    found = read_signed(place, place.manifest(number))
+    if found is None:
+        return None
+    if (found["run"], found["node"]) != (place.run_id, node):
+        raise altered(place.manifest(number))
+    return [_part(one) for one in found["parts"]]
+
+
+def write_signed(place: Place, url: str, body: Mapping[str, Any]) -> None:
+    """Write a document, authenticated with the key of the run."""
+    text = json.dumps(body).encode()
+    place.area.write(url, io.BytesIO(_signature(place.key, text).encode() + b"\n" + text))
+
+
+def read_signed(place: Place, url: str) -> Any:
+    """Return a document; None if it is missing. Raise StorageError if this run did not write it."""
     with place.area.used():
         if not area.exists(url):
             return None
         signature, _, body = area.text(url).partition("\n")
     if not area.same(signature, _signature(place.key, body.encode())):
         raise altered(url)
-    found = json.loads(body)
-    if (found["run"], found["node"]) != (place.run_id, node):
-        raise altered(url)
-    return [_part(one) for one in found["parts"]]
+    return json.loads(body)
 
 
 def _part(found: Mapping[str, Any]) -> Part:
-    return Part(found["rows"], found["failed"], tuple(PartFile(**one) for one in found["files"]))
+    return Part(**{**found, "files": tuple(PartFile(**one) for one in found["files"])})
 
 
 def receive(place: Place, number: int, part: Part, folder: Path) -> None:
