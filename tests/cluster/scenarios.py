@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -33,9 +37,7 @@ def patterns(folder: str, binary: str) -> dict[str, str]:
 def _compared(graph: mm.Graph, options: dict[str, Any], staging: str) -> str:
     settings: dict[str, Any] = {"progress": False, "max_failed": 0.5, "fresh": True}
     here = mm.run(graph, **settings)
-    start = time.perf_counter()
     there = mm.run(graph, runner=PortableRunner(), options=options, staging=staging, **settings)
-    print(round(time.perf_counter() - start, 1), file=sys.stderr)
     try:
         for name in here:
             pd.testing.assert_frame_equal(here[name], there[name])
@@ -73,9 +75,8 @@ def fails(x: float) -> float:
 def sampled(folder: str, binary: str) -> dict[str, Any]:
     """Return what comes back of 20,000 elements with a sample of 500 and one node whole."""
     np.save(f"{folder}/shared/x.npy", np.arange(20_000.0))
-    text = f"""data = read("{folder}/shared/x.npy") | plus
-    other = data | odd"""
-    graph = mm.pipeline(text.replace("    other", "other"), plus=plus, odd=FUNCTIONS["odd"])
+    text = f'data = read("{folder}/shared/x.npy") | plus\nother = data | odd'
+    graph = mm.pipeline(text, plus=plus, odd=FUNCTIONS["odd"])
     with prism(binary, folder) as options:
         where = _where(folder, options)
         result = mm.run(graph, on=where, keep=["other"], sample=500, progress=False)
@@ -85,16 +86,15 @@ def sampled(folder: str, binary: str) -> dict[str, Any]:
     except mm.ResultError as error:
         refused = str(error)
     tables = {name: kept.table(name).to_pandas() for name in kept}
-    same = set(tables["data"]["id"]) == set(tables["x"]["id"]) if "x" in tables else None
     return {
         "names": list(kept),
         "whole": float(result["other"]["value"].sum()),
         "counts": result.nodes["elements_out"].to_dict(),
         "sampled": {name: len(table) for name, table in tables.items()},
-        "values": bool((tables["data"]["value"] >= 1).all()),
+        "alike": all(table["id"].equals(tables["data"]["id"]) for table in tables.values()),
+        "values": bool((tables["data"]["value"] == tables["read"]["value"] + 1).all()),
         "refused": refused,
         "repr": repr(kept.table("data")).splitlines()[-1],
-        "same": same,
     }
 
 
@@ -130,3 +130,87 @@ def _counts(running: Any, wanted: int) -> int:
             return counted
         time.sleep(0.2)  # until the engine counts
     return 0
+
+
+def begun(folder: str, binary: str) -> dict[str, Any]:
+    """Start a run, attach to it from another process, and return what that process has seen."""
+    mm.register("adds", Adds(5.0))
+    graph = mm.pipeline("data | slow | adds", data=[float(x) for x in range(100)], slow=slow)
+    with prism(binary, folder) as options:
+        running = mm.run(graph, on=_where(folder, options), wait=False, progress=False)
+        counted = _counts(running, 1)
+        code = "import json, sys; from tests.cluster import scenarios as s; "
+        code += "print('\\n' + json.dumps(s.attached(*sys.argv[1:])))"
+        arguments = (folder, json.dumps(options), running.run_id)
+        seen = [_other(code, *arguments, *more) for more in ((), (running.key, "elsewhere"))]
+        result = running.result()
+    return {
+        "counted": counted,
+        "seen": seen,
+        "here": result["adds"]["prediction"].tolist(),
+    }
+
+
+def _other(code: str, *arguments: str) -> Any:
+    """Run code in another process, which has another cache."""
+    cache = Path(arguments[0], "private", f"cache{len(arguments)}")
+    environment = dict(os.environ)
+    if len(arguments) > 3:
+        environment["MMNOTEBOOK_CACHE"] = str(cache)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def attached(folder: str, options: str, run_id: str, key: str = "", _: str = "") -> dict[str, Any]:
+    """Attach to a run, and return its state and its result."""
+    where = _where(folder, json.loads(options))
+    refused = ""
+    if key:
+        try:
+            mm.attach(run_id, where)
+        except mm.StorageError as error:
+            refused = str(error)
+    run = mm.attach(run_id, where, key=key or None)
+    result = run.result(timeout=90)
+    return {
+        "refused": refused,
+        "rows": result["adds"]["prediction"].tolist(),
+        "ids": result["adds"]["id"].tolist(),
+        "nodes": result.nodes["elements_out"].to_dict(),
+        "progress": run.progress["elements_out"].to_dict(),
+    }
+
+
+MODULE = """
+from helper_of_mine import three
+
+class Triples:
+    def predict(self, batch):
+        return [three() * x for x in batch]
+
+def tripled(x):
+    return three() * x
+"""
+
+
+def local_modules(folder: str, binary: str) -> dict[str, Any]:
+    """Run a model and a function of a module that only this process can import."""
+    own = Path(folder, "private", "own")
+    own.mkdir()
+    (own / "helper_of_mine.py").write_text("def three():\n    return 3\n")
+    (own / "module_of_mine.py").write_text(MODULE)
+    sys.path.insert(0, str(own))
+    module = importlib.import_module("module_of_mine")
+    mm.register("triples", module.Triples())
+    graph = mm.pipeline("data | tripled | triples", data=[1, 2], tripled=module.tripled)
+    with prism(binary, folder) as options:
+        result = mm.run(graph, on=_where(folder, options), progress=False)
+    return {"rows": result["triples"]["prediction"].tolist()}

@@ -8,9 +8,11 @@ private folder, and checks their digests before anything can load them.
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 import uuid
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,10 +53,13 @@ class Shipment:
     ----------
     path
         The path to use, relative to the folder; "" for the folder itself.
+    modules
+        An archive of modules of the user that the files need, or None.
     """
 
     path: str
     files: tuple[ShippedFile, ...]
+    modules: ShippedFile | None = None
 
     @property
     def digest(self) -> str:
@@ -90,10 +95,21 @@ def fetched(shipment: Shipment) -> str:
         found = _here.get(shipment.digest)
         if found is None or not Path(found).exists():
             folder = storage.new_folder("shipped")
+            if shipment.modules is not None:
+                _import_from(shipment.modules)
             for file in shipment.files:
                 _fetch(file, folder / file.name)
             found = _here[shipment.digest] = str(folder / shipment.path)
     return found
+
+
+def _import_from(archive: ShippedFile) -> None:
+    """Let this process import the modules in an archive, after all others."""
+    if archive.digest not in _here:
+        path = storage.new_folder("modules") / archive.name
+        _fetch(archive, path)
+        _here[archive.digest] = str(path)
+        sys.path.append(str(path))
 
 
 def _fetch(file: ShippedFile, target: Path) -> None:
@@ -125,8 +141,15 @@ class Shipper:
     def __init__(self, place: Area | None) -> None:
         self.place = place
         self._sent = 0
+        self._modules: ShippedFile | None = None
 
-    def path(self, path: str, beside: Iterable[Path] = (), what: str = "") -> ShippedPath:
+    def path(
+        self,
+        path: str,
+        beside: Iterable[Path] = (),
+        what: str = "",
+        modules: Mapping[str, Path] | None = None,
+    ) -> ShippedPath:
         """Ship a file or a folder.
 
         Parameters
@@ -135,7 +158,10 @@ class Shipper:
             Further files, which stay in the same position relative to the file.
         what
             What is shipped, for messages.
+        modules
+            The files of modules that it needs, by their paths in an archive.
         """
+        archive = self._archive(modules) if modules else None
         source = Path(path)
         if source.is_dir():
             paths = sorted(one for one in source.rglob("*") if one.is_file())
@@ -145,7 +171,17 @@ class Shipper:
             named = {one.relative_to(source.parent).as_posix(): one for one in paths}
             inner = source.name
         files = tuple(self._file(name, one, what) for name, one in named.items())
-        return ShippedPath(path, Shipment(inner, files))
+        return ShippedPath(path, Shipment(inner, files, archive))
+
+    def _archive(self, modules: Mapping[str, Path]) -> ShippedFile:
+        """Ship modules in one archive, once; equal modules have equal archives."""
+        if self._modules is None:
+            path = storage.new_folder("modules") / "modules.zip"
+            with zipfile.ZipFile(path, "w") as archive:
+                for name, file in sorted(modules.items()):
+                    archive.writestr(zipfile.ZipInfo(name), file.read_bytes())
+            self._modules = self._file(path.name, path, "the modules of models")
+        return self._modules
 
     def folder_of(self, path: Path, what: str) -> ShippedPath:
         """Ship one file; return the path of the folder that it is in."""

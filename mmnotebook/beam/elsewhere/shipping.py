@@ -21,9 +21,13 @@ from mmnotebook.graph.models import ModelSpec
 
 def local_modules() -> AbstractContextManager[None]:
     """Pickle what modules of the user define by value in this block: workers cannot import them."""
-    loaded = list(sys.modules.items())
-    own = (module for name, module in loaded if name != "__main__" and origin.is_users(name))
-    return compat.by_value(one for one in own if isinstance(one, ModuleType))
+    return compat.by_value(module for _, module in _own_modules())
+
+
+def _own_modules() -> Iterator[tuple[str, ModuleType]]:
+    for name, module in list(sys.modules.items()):
+        if name != "__main__" and isinstance(module, ModuleType) and origin.is_users(name):
+            yield name, module
 
 
 def shipped(prepared: Prepared, shipper: Shipper) -> Prepared:
@@ -50,7 +54,21 @@ def _model(spec: ModelSpec, shipper: Shipper) -> ModelSpec:
     others = (Path(one) for one, _ in spec.files)
     beside = [one for one in others if one.parent == path.parent and one.name != path.name]
     beside = [one for one in beside if one.is_file()]
-    return replace(spec, path=shipper.path(spec.path, beside, f"model {spec.name!r}"), files=())
+    needed = any(name != "__main__" and origin.is_users(name) for name, _ in spec.references)
+    modules = _files_of_modules() if needed else None
+    shipped = shipper.path(spec.path, beside, f"model {spec.name!r}", modules)
+    return replace(spec, path=shipped, files=())
+
+
+def _files_of_modules() -> dict[str, Path]:
+    """Return the files of all loaded modules of the user, by their paths in an archive."""
+    found = {}
+    for name, module in _own_modules():
+        path = Path(str(module.__file__))
+        if path.suffix == ".py" and path.is_file():
+            inner = name.replace(".", "/")
+            found[f"{inner}/__init__.py" if path.stem == "__init__" else f"{inner}.py"] = path
+    return found
 
 
 def _check_writes(prepared: Prepared, place: Area | None) -> None:
