@@ -21,29 +21,35 @@ from tests.runtime.test_ways_to_run import FUNCTIONS, PATTERNS, Adds
 
 
 def patterns(folder: str, binary: str) -> dict[str, str]:
-    """Return the difference between a run here and one there for each pattern; "" if none."""
+    """Return the difference between a run here and one there for each node; "" if none."""
     for name, number in (("one", 1.0), ("other", 2.0)):
         mm.register(name, Adds(number))
-    found = {}
+    staging = f"{folder}/shared/staging"
+    Path(staging).mkdir(mode=0o700)
+    lines = [f"{_name(name)} = {text}" for name, text in PATTERNS.items()]
+    text = "\n".join(lines).replace("FOLDER", staging)
+    graph = mm.pipeline(text, data=list(range(100)), **FUNCTIONS)
+    settings: dict[str, Any] = {"progress": False, "max_failed": 0.5, "fresh": True}
+    here = mm.run(graph, **settings)
     with prism(binary, folder) as options:
-        for name, text in PATTERNS.items():
-            used = {one: function for one, function in FUNCTIONS.items() if one in text}
-            text = text.replace("FOLDER", f"{folder}/shared/staging")
-            graph = mm.pipeline(f"out = {text}", data=list(range(100)), **used)
-            found[name] = _compared(graph, options, f"{folder}/shared/staging")
+        runner = PortableRunner()
+        there = mm.run(graph, runner=runner, options=options, staging=staging, **settings)
+    found = {name: _differ(here[name], there[name]) for name in here}
+    counts = ["elements_in", "elements_out", "failed"]
+    found["counts"] = _differ(here.nodes[counts], there.nodes[counts])
+    found["failed"] = _differ(here.failed, there.failed)
+    models = ["predictions", "failed"]
+    found["models"] = _differ(here.models[models], there.models[models])
     return found
 
 
-def _compared(graph: mm.Graph, options: dict[str, Any], staging: str) -> str:
-    settings: dict[str, Any] = {"progress": False, "max_failed": 0.5, "fresh": True}
-    here = mm.run(graph, **settings)
-    there = mm.run(graph, runner=PortableRunner(), options=options, staging=staging, **settings)
+def _name(text: str) -> str:
+    return "pattern_" + "".join(one if one.isalnum() else "_" for one in text)
+
+
+def _differ(here: pd.DataFrame, there: pd.DataFrame) -> str:
     try:
-        for name in here:
-            pd.testing.assert_frame_equal(here[name], there[name])
-        pd.testing.assert_frame_equal(here.failed, there.failed)
-        counts = ["elements_in", "elements_out", "failed"]
-        pd.testing.assert_frame_equal(here.nodes[counts], there.nodes[counts])
+        pd.testing.assert_frame_equal(here, there)
     except AssertionError as error:
         return str(error)
     return ""
