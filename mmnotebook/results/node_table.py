@@ -57,6 +57,13 @@ class NodeTable:
     fields with unusual types (such as `datetime.date` or `decimal.Decimal`), and of results that an
     earlier version of mmnotebook stored.
 
+    Attributes
+    ----------
+    sampled_from
+        The number of elements of which the rows are a sample; None if they are all elements.
+    path
+        The folder with the Parquet files of the node, if it was kept on a cluster: see `mm.run`.
+
     See Also
     --------
     Result.table : Create a table.
@@ -83,6 +90,7 @@ class NodeTable:
         stored: StoredNode | None,
         whole: Callable[[], Any],
         sampled_from: int | None = None,
+        path: str | None = None,
     ) -> None:
         """Create a table.
 
@@ -96,9 +104,11 @@ class NodeTable:
             Returns all rows.
         sampled_from
             The number of elements of which the rows are a sample; None if they are all elements.
+        path
+            The folder with the Parquet files of the node, if it was kept on a cluster.
         """
         self.node, self._stored, self._read_whole = node, stored, whole
-        self.sampled_from = sampled_from
+        self.sampled_from, self.path = sampled_from, path
 
     def __len__(self) -> int:
         """Return the number of rows; for a node, nothing is read."""

@@ -78,6 +78,7 @@ class Result:
         limit: int | None = None,
         warnings: Sequence[Warned] = (),
         sampled: Collection[str] = (),
+        paths: Mapping[str, str] | None = None,
     ) -> None:
         """Create the result of a run.
 
@@ -91,6 +92,8 @@ class Result:
             The attributes `measures`, `sketches` and `warned`.
         sampled
             The nodes of which only a sample is stored.
+        paths
+            The folders with the Parquet files of nodes that a cluster keeps.
         """
         self.graph = graph
         self.measures = dict(nodes)
@@ -101,7 +104,7 @@ class Result:
         self.limit = limit
         self.warned = tuple(warnings)
         self.finished = datetime.now().astimezone()
-        self._sampled = frozenset(sampled)
+        self._sampled, self._paths = frozenset(sampled), dict(paths or {})
         self._store = store
         self._rows: dict[str, pd.DataFrame] = {}
         self._frames: dict[str, pd.DataFrame] = {}
@@ -194,7 +197,7 @@ class Result:
             ran, upstream = self._sources(tuple(self.measures)), self._sources((name,))
             stored = StoredNode(self._store, self.measures[name].kind, ran, upstream)
         whole = self.measures[name].elements_out if name in self._sampled else None
-        return NodeTable(name, stored, lambda: self._unkept(name), whole)
+        return NodeTable(name, stored, lambda: self._unkept(name), whole, self._paths.get(name))
 
     def _unkept(self, name: str) -> pd.DataFrame:
         """Return `self[name]`, and keep nothing that was not read before."""

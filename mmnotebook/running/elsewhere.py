@@ -17,7 +17,7 @@ from mmnotebook.beam.dofns.tracking import CAUSE, NODE_NAMESPACE
 from mmnotebook.beam.elsewhere import key, parts, sample, shipping, workers
 from mmnotebook.beam.elsewhere.area import Area, of_options
 from mmnotebook.beam.elsewhere.job import Job
-from mmnotebook.beam.elsewhere.parts import Part, Place
+from mmnotebook.beam.elsewhere.parts import Form, Part, Place
 from mmnotebook.beam.elsewhere.sample import Sampling
 from mmnotebook.beam.elsewhere.shipped import Shipper
 from mmnotebook.beam.elsewhere.workers import Workers
@@ -68,17 +68,19 @@ class Wanted:
     keep: tuple[str, ...] = ()
     lasts: bool = False
 
-    def samplings(self, prepared: Prepared, names: Iterable[str]) -> dict[str, Sampling]:
-        """Return how each node is sampled; kept nodes and their sources are not."""
-        if self.sample is None:
-            return {}
-        graph = prepared.graph
+    def forms(self, prepared: Prepared, names: Iterable[str]) -> dict[str, Form]:
+        """Return how each node is stored; kept nodes and their sources are stored whole."""
+        graph, totals = prepared.graph, prepared.totals()
         whole = {node.name for one in self.keep for node in graph.upto(one) if not node.inputs}
-        totals = prepared.totals()
         sources = [node.name for node in graph if not node.inputs]
         known = sum(totals[name] for name in sources) if totals.keys() >= set(sources) else 0
-        sampling = Sampling(self.sample, min(1.0, self.sample / known) if known else 1.0)
-        return {name: sampling for name in names if name not in whole | set(self.keep)}
+        sampling = None
+        if self.sample is not None:
+            sampling = Sampling(self.sample, min(1.0, self.sample / known) if known else 1.0)
+        forms = dict.fromkeys(names, Form(sampling))
+        for name in (whole | set(self.keep)) & forms.keys():
+            forms[name] = Form(None, name in self.keep)
+        return forms
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ class FarRun:
         self.place = place.place(live.run_id)
         self.job = Job(place.runner, place.options, self.place)
         self.sampled: set[str] = set()
-        self._samplings = place.wanted.samplings(plan.prepared, plan.drafts)
+        self._forms = place.wanted.forms(plan.prepared, plan.drafts)
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -181,6 +183,11 @@ class FarRun:
             self._over.set()
         if not self.live.stopped:
             self._receive()
+
+    def paths(self) -> dict[str, str]:
+        """Return the folders with the Parquet files of the kept nodes."""
+        kept = [name for name, form in self._forms.items() if form.parquet]
+        return {name: self.place.kept(self.job.numbers[name]) for name in kept}
 
     def clean(self) -> None:
         """Remove the files of the run from the staging area, unless they stay for `mm.attach`."""
@@ -198,7 +205,7 @@ class FarRun:
         # Without the id of the run: bundles may be repeated, and must not count here.
         made = assemble(prepared, self.job.pipeline, "", stored, self.plan.drafts)
         with shipping.local_modules():
-            self.job.start(made, self._samplings)
+            self.job.start(made, self._forms)
         if self.where.wanted.lasts:
             record.write(self.place, self.plan, self.job)
 

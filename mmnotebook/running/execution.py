@@ -86,6 +86,7 @@ class Execution:
         self._events: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
         self._is_checked = False
         self._differed: dict[str, str] = {}
+        self._paths: dict[str, str] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -226,6 +227,7 @@ class Execution:
         far = FarRun(where, self.plan, self.live, self.finishing)
         try:
             far.run()
+            self._paths = far.paths()
         except BaseException as error:  # noqa: BLE001 - raised again, as the user's own
             self._raise(error, far.job.stores)
         finally:
@@ -340,5 +342,6 @@ class Execution:
             why={name: self.plan.why[name] for name in self.order},
             limit=self.prepared.limit,
             sampled=self.finishing.sampled,
+            paths=self._paths,
             warnings=[one for name in self.order for one in found[name].warned],
         )

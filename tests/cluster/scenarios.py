@@ -95,6 +95,7 @@ def sampled(folder: str, binary: str) -> dict[str, Any]:
     return {
         "names": list(kept),
         "whole": float(result["other"]["value"].sum()),
+        "parquet": len(pd.read_parquet(str(result.table("other").path))),
         "counts": result.nodes["elements_out"].to_dict(),
         "sampled": {name: len(table) for name, table in tables.items()},
         "alike": all(table["id"].equals(tables["data"]["id"]) for table in tables.values()),

@@ -27,6 +27,7 @@ def test_a_sample_has_the_same_elements_of_each_node(prism: str, tmp_path: Path)
     found = inside("sampled", tmp_path, prism)
     assert found["counts"] == dict.fromkeys(found["names"], 20_000)
     assert found["whole"] == 10_000
+    assert found["parquet"] == 20_000
     assert found["alike"]
     assert found["values"]
     assert all(300 < count <= 500 for count in found["sampled"].values())

@@ -10,6 +10,7 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import pandas as pd
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -18,7 +19,7 @@ from apache_beam.runners.portability.portable_runner import PortableRunner
 import mmnotebook as mm
 from mmnotebook.beam.elsewhere import area, key, parts, sample, shipped, shipping, workers
 from mmnotebook.beam.elsewhere.area import Area
-from mmnotebook.beam.elsewhere.parts import Place
+from mmnotebook.beam.elsewhere.parts import Form, Place
 from mmnotebook.beam.elsewhere.sample import Sampler, Sampling
 from mmnotebook.beam.elsewhere.shipped import Shipper
 from mmnotebook.elements.block import Block
@@ -176,7 +177,7 @@ def run_parts(folder: Path, sampling: Sampling | None = None) -> Place:
     with beam.Pipeline(FnApiRunner()) as pipeline:
         blocks = pipeline | beam.Create([block])
         blocks.element_type = Block
-        parts.store("node", 0, blocks, place, sampling)
+        parts.store("node", 0, blocks, place, Form(sampling, parquet=True))
     return place
 
 
@@ -197,6 +198,11 @@ class TestParts:
             for v in b.ids
         ]
         assert values == [str(x) for x in range(100)]
+
+    def test_parquet_files_of_committed_bundles_are_beside(self, tmp_path: Path) -> None:
+        folder = Path(run_parts(tmp_path).kept(0))
+        assert [path.name for path in folder.iterdir()] == ["part-00000-of-00001.parquet"]
+        assert pd.read_parquet(folder)["value"].tolist() == list(range(100))
 
     def test_fewer_elements_than_counted_are_an_error(self, tmp_path: Path) -> None:
         found = parts.manifest(run_parts(tmp_path), "node", 0)

@@ -55,7 +55,7 @@ class Area:
 
     def url(self, *parts: str) -> str:
         """Return the address of a file or folder in this area."""
-        return str(FileSystems.join(self.root, *parts))
+        return joined(self.root, *parts)
 
     def contains(self, path: str) -> bool:
         """Return whether a local path is inside this folder."""
@@ -84,6 +84,15 @@ class Area:
         """Copy a file of this area to a new local file; return its digest under `key`."""
         with self.used(), storage.create_private(target) as file:
             return copied(url, file, key)
+
+    def move(self, source: str, target: str) -> None:
+        """Move a file of this area, unless an earlier attempt has moved it."""
+        with self.used():
+            if not exists(source) and exists(target):
+                return
+            if self.is_local:
+                make_private(Path(target).parent)
+            FileSystems.rename([source], [target])
 
     def remove(self, *parts: str) -> None:
         """Remove a folder of this area with everything in it."""
@@ -131,6 +140,11 @@ def of_options(options: Any) -> Area | None:
     """Return an area in the option `temp_location`, which all workers see; None without it."""
     found = as_options(options).view_as(GoogleCloudOptions).temp_location
     return None if found is None else Area(Area(str(found)).url("mmnotebook"))
+
+
+def joined(folder: str, *names: str) -> str:
+    """Return the address of a file in a folder."""
+    return str(FileSystems.join(folder, *names))
 
 
 def copied(url: str, target: BinaryIO, key: bytes = b"") -> str:

@@ -11,8 +11,7 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 from mmnotebook.beam.elsewhere import parts
-from mmnotebook.beam.elsewhere.parts import Place
-from mmnotebook.beam.elsewhere.sample import Sampling
+from mmnotebook.beam.elsewhere.parts import Form, Place
 from mmnotebook.beam.options import as_options
 from mmnotebook.compat import beam as compat
 from mmnotebook.compat.beam import FnApiRunner
@@ -51,19 +50,19 @@ class Job:
                 made._result = compat.result_of_job(runner, as_options(options), found["job"])
         return made
 
-    def start(self, blocks: Mapping[str, Any], samplings: Mapping[str, Sampling]) -> None:
+    def start(self, blocks: Mapping[str, Any], forms: Mapping[str, Form]) -> None:
         """Start the job; some runners return only when the job has ended.
 
         Parameters
         ----------
         blocks
             The blocks of each node to store.
-        samplings
-            The nodes of which only a sample is stored.
+        forms
+            How each of these nodes is stored.
         """
         self.numbers = {name: number for number, name in enumerate(blocks)}
         for name, pcoll in blocks.items():
-            parts.store(name, self.numbers[name], pcoll, self.place, samplings.get(name))
+            parts.store(name, self.numbers[name], pcoll, self.place, forms[name])
         result = self.pipeline.run()
         with self._lock:
             self._result = result

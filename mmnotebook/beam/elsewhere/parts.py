@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,11 @@ from mmnotebook.beam.elsewhere.area import Area
 from mmnotebook.beam.elsewhere.sample import Sampler, Sampling
 from mmnotebook.compat.beam import WindowedValue
 from mmnotebook.errors import RunError, StorageError
+from mmnotebook.sources import writers
 from mmnotebook.store import outlines, timed
 
 LABEL = ": store"
+_PARQUET = ".parquet"
 
 
 @dataclass(frozen=True)
@@ -88,20 +91,40 @@ class Place:
         """Return the address of a file of this run."""
         return self.area.url("runs", self.run_id, *parts)
 
+    def kept(self, number: int) -> str:
+        """Return the address of the folder with the Parquet files of the node with this number."""
+        return self.url("kept", f"{number:04d}")
+
     def manifest(self, number: int) -> str:
         """Return the address of the manifest of the node with this number."""
         return self.url("manifests", f"{number:04d}.json")
 
 
+@dataclass(frozen=True)
+class Form:
+    """How the outputs of a node are stored.
+
+    Attributes
+    ----------
+    sampling
+        How many elements to store; None for all.
+    parquet
+        Whether to write them as Parquet files too.
+    """
+
+    sampling: Sampling | None = None
+    parquet: bool = False
+
+
 class WriteParts(PlainFn):
     """Writes a node's blocks into files, and yields a line about each file."""
 
-    def __init__(self, place: Place, node: str, number: int, sampling: Sampling | None) -> None:
-        self.place, self.node, self.number, self.sampling = place, node, number, sampling
+    def __init__(self, place: Place, node: str, number: int, form: Form) -> None:
+        self.place, self.node, self.number, self.form = place, node, number, form
 
     def start_bundle(self) -> None:
         self._writer = timed.Writer(storage.new_folder("part"), outlines.write_plain)
-        self._sampler = None if self.sampling is None else Sampler(self.sampling)
+        self._sampler = None if self.form.sampling is None else Sampler(self.form.sampling)
         self._last: Any = None
 
     def process(
@@ -150,6 +173,9 @@ class WriteParts(PlainFn):
         except Exception as error:
             raise cannot_store(error, blocks, self.node) from error
         folder, sampler = self._writer.folder, self._sampler
+        if self.form.parquet:
+            with suppress(Exception):  # values that Parquet cannot hold are in the shard
+                writers.write(str((folder / shard).with_suffix(_PARQUET)), blocks)
         names = sorted((one.name for one in folder.iterdir()), key=lambda name: name != shard)
         files = tuple(self._sent(folder / name) for name in names)
         if sampler is None:
@@ -177,21 +203,34 @@ class _Publish(PlainFn):
 
     def process(self, element: bytes, lines: Any) -> Iterator[str]:
         parts = sorted(map(json.loads, lines), key=_name)
+        self._keep([_part(one) for one in parts])
         body = {"run": self.place.run_id, "node": self.node, "parts": parts}
         write_signed(self.place, self.place.manifest(self.number), body)
         return iter(())
+
+    def _keep(self, found: Sequence[Part]) -> None:
+        """Move the Parquet files into a folder of their own, if every part has one."""
+        filed = [part for part in found if part.files]
+        names = [one.name for part in filed for one in part.files if one.name.endswith(_PARQUET)]
+        if len(names) < len(filed):
+            return
+        place = self.place
+        for number, name in enumerate(names):
+            target = f"part-{number:05d}-of-{len(names):05d}{_PARQUET}"
+            source = place.url("parts", f"{self.number:04d}", name)
+            place.area.move(source, area.joined(place.kept(self.number), target))
 
 
 def _name(part: dict[str, Any]) -> str:
     return str(part["files"][0]["name"]) if part["files"] else ""
 
 
-def store(node: str, number: int, pcoll: Any, place: Place, sampling: Sampling | None) -> None:
+def store(node: str, number: int, pcoll: Any, place: Place, form: Form) -> None:
     """Add the transforms that store a node's blocks, or a sample, as parts with a manifest."""
     label = f"{node}{LABEL}"
     lines = (
         pcoll
-        | label >> beam.ParDo(WriteParts(place, node, number, sampling)).with_output_types(str)
+        | label >> beam.ParDo(WriteParts(place, node, number, form)).with_output_types(str)
         | f"{label}, together" >> beam.WindowInto(GlobalWindows())
     )
     names = beam.pvalue.AsList(lines)
@@ -246,6 +285,8 @@ def _part(found: Mapping[str, Any]) -> Part:
 def receive(place: Place, number: int, part: Part, folder: Path) -> None:
     """Copy the files of a part into a local folder; raise StorageError if one was altered."""
     for file in part.files:
+        if file.name.endswith(_PARQUET):
+            continue
         url, target = place.url("parts", f"{number:04d}", file.name), folder / file.name
         if not area.same(place.area.read(url, target, place.key), file.digest):
             target.unlink()
