@@ -14,7 +14,7 @@ from mmnotebook.beam.dofns.tracking import NODE_NAMESPACE
 from mmnotebook.beam.elsewhere import key as keys
 from mmnotebook.beam.elsewhere.area import Area
 from mmnotebook.beam.elsewhere.job import Job
-from mmnotebook.beam.elsewhere.parts import Part, Place
+from mmnotebook.beam.elsewhere.parts import OutputPart, RunPlace
 from mmnotebook.clusters.target import Cluster
 from mmnotebook.errors import InterruptedRunError, RunError, StillRunningError, StorageError
 from mmnotebook.graph.graph import Graph
@@ -38,7 +38,7 @@ class AttachedRun:
     attach : Attach to a run.
     """
 
-    def __init__(self, place: Place, found: Mapping[str, Any], job: Job) -> None:
+    def __init__(self, place: RunPlace, found: Mapping[str, Any], job: Job) -> None:
         self._place, self._found, self._job = place, found, job
         self._graph: Graph = Graph.from_json(found["graph"])
         self._started = time.perf_counter()
@@ -176,7 +176,7 @@ class AttachedRun:
         return draft.commit(stored["meta"], lasting=False)
 
     def _entry(
-        self, name: str, parts: list[Part], limit: int, whole: Measured
+        self, name: str, parts: list[OutputPart], limit: int, whole: Measured
     ) -> tuple[Entry, bool]:
         """Return an entry, for this process only, with the outputs of a node."""
         draft = open_store().draft("attached")
@@ -185,7 +185,7 @@ class AttachedRun:
         return draft.commit(whole.meta(name), lasting=False), is_sample
 
 
-def _measured(node: Any, counters: Counters, values: Values, parts: list[Part]) -> Measured:
+def _measured(node: Any, counters: Counters, values: Values, parts: list[OutputPart]) -> Measured:
     """Return the measures of a node: outputs and failures from its parts, which are exact."""
     rows, failed = sum(one.rows for one in parts), sum(one.failed for one in parts)
     counted = counters.get(NODE_NAMESPACE + node.name, {})
@@ -224,7 +224,7 @@ def attach(run_id: str, where: Cluster, *, key: str | None = None) -> AttachedRu
     with quiet_beam.quiet():
         options = where.pipeline_options()
     own = keys.of_run(keys.of_user(), run_id) if key is None else _key(key)
-    place = Place(Area(where.staging), run_id, own)
+    place = RunPlace(Area(where.staging), run_id, own)
     try:
         found = record.read(place)
     except StorageError as error:

@@ -17,7 +17,7 @@ from mmnotebook.beam.dofns.tracking import CAUSE, NODE_NAMESPACE
 from mmnotebook.beam.elsewhere import key, parts, sample, shipping, workers
 from mmnotebook.beam.elsewhere.area import Area, of_options
 from mmnotebook.beam.elsewhere.job import Job
-from mmnotebook.beam.elsewhere.parts import Form, Part, Place
+from mmnotebook.beam.elsewhere.parts import Form, OutputPart, RunPlace
 from mmnotebook.beam.elsewhere.sample import Sampling
 from mmnotebook.beam.elsewhere.shipped import Shipper
 from mmnotebook.beam.elsewhere.workers import Workers
@@ -108,10 +108,10 @@ class Elsewhere:
     is_ours: bool
     wanted: Wanted
 
-    def place(self, run_id: str) -> Place:
+    def place(self, run_id: str) -> RunPlace:
         """Return where the outputs of a run are."""
         made = secrets.token_bytes(32) if self.is_ours else key.of_run(key.of_user(), run_id)
-        return Place(self.area, run_id, made)
+        return RunPlace(self.area, run_id, made)
 
 
 def where(
@@ -271,7 +271,7 @@ class FarRun:
         self.finishing.sampled = frozenset(self.sampled)
         self.finishing.store_one(name, counters, values)
 
-    def _parts(self, name: str, counters: Counters) -> list[Part]:
+    def _parts(self, name: str, counters: Counters) -> list[OutputPart]:
         """Return the parts of a node; raise RunError if they are not all of its elements."""
         found = self.job.parts(name)
         if found is None:
@@ -285,7 +285,7 @@ class FarRun:
         parts.check(name, found, counts.get("elements_out", 0), counts.get("failed", 0))
         return found
 
-    def _take(self, name: str, found: list[Part], limit: int) -> None:
+    def _take(self, name: str, found: list[OutputPart], limit: int) -> None:
         """Copy the parts of a node, or its sample, into its draft, and count them."""
         folder, number = self.plan.drafts[name].path, self.job.numbers[name]
         if take(self.place, number, found, folder, limit):
@@ -296,7 +296,7 @@ class FarRun:
         tally.stored = tally.elements_out + tally.failed
 
 
-def take(place: Place, number: int, found: list[Part], folder: Path, limit: int) -> bool:
+def take(place: RunPlace, number: int, found: list[OutputPart], folder: Path, limit: int) -> bool:
     """Copy the parts of a node into a folder; return whether they are only a sample."""
     if sum(one.kept for one in found) == sum(one.rows for one in found):
         _copy(place, number, found, folder)
@@ -308,12 +308,12 @@ def take(place: Place, number: int, found: list[Part], folder: Path, limit: int)
     return True
 
 
-def _copy(place: Place, number: int, found: list[Part], folder: Path) -> None:
+def _copy(place: RunPlace, number: int, found: list[OutputPart], folder: Path) -> None:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(lambda one: parts.receive(place, number, one, folder), found))
 
 
-def limit_of(found: Iterable[list[Part]]) -> int:
+def limit_of(found: Iterable[list[OutputPart]]) -> int:
     """Return the highest hash up to which all nodes have all their elements."""
     limits = (part.limit for one in found for part in one)
     return min(limits, default=sample.ALL)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmnotebook.beam.elsewhere import area, parts
 from mmnotebook.beam.elsewhere.job import Job
-from mmnotebook.beam.elsewhere.parts import Place
+from mmnotebook.beam.elsewhere.parts import RunPlace
 from mmnotebook.running.plan import Plan
 from mmnotebook.store.entries import Entry
 from mmnotebook.store.shards import ShardInfo
@@ -17,7 +17,7 @@ from mmnotebook.store.shards import ShardInfo
 NAME = "run.json"
 
 
-def write(place: Place, plan: Plan, job: Job) -> None:
+def write(place: RunPlace, plan: Plan, job: Job) -> None:
     """Write what another process needs: the graph, the job, and the nodes that were stored here."""
     stored = {name: _stored(place, entry) for name, entry in plan.entries.items()}
     body = {
@@ -31,7 +31,7 @@ def write(place: Place, plan: Plan, job: Job) -> None:
     parts.write_signed(place, place.url(NAME), body)
 
 
-def _stored(place: Place, entry: Entry) -> dict[str, Any]:
+def _stored(place: RunPlace, entry: Entry) -> dict[str, Any]:
     files = []
     for info in entry.infos:
         path = entry.path / info.name
@@ -40,12 +40,12 @@ def _stored(place: Place, entry: Entry) -> dict[str, Any]:
     return {"meta": dict(entry.meta), "files": files}
 
 
-def read(place: Place) -> Any:
+def read(place: RunPlace) -> Any:
     """Return the record of a run, or None."""
     return parts.read_signed(place, place.url(NAME))
 
 
-def receive(place: Place, stored: Mapping[str, Any], folder: Path) -> None:
+def receive(place: RunPlace, stored: Mapping[str, Any], folder: Path) -> None:
     """Copy the shards of a stored node into a folder; raise StorageError if one was altered."""
     for file in stored["files"]:
         target = folder / ShardInfo(**file["info"]).name

@@ -19,7 +19,7 @@ from apache_beam.runners.portability.portable_runner import PortableRunner
 import mmnotebook as mm
 from mmnotebook.beam.elsewhere import area, key, parts, sample, shipped, shipping, workers
 from mmnotebook.beam.elsewhere.area import Area
-from mmnotebook.beam.elsewhere.parts import Form, Place
+from mmnotebook.beam.elsewhere.parts import Form, RunPlace
 from mmnotebook.beam.elsewhere.sample import Sampler, Sampling
 from mmnotebook.beam.elsewhere.shipped import Shipper
 from mmnotebook.elements.block import Block
@@ -170,9 +170,9 @@ class TestShipped:
             Shipper(None).path(str(tmp_path / "model"), what="model 'm'")
 
 
-def run_parts(folder: Path, sampling: Sampling | None = None) -> Place:
+def run_parts(folder: Path, sampling: Sampling | None = None) -> RunPlace:
     """Store 100 elements as the parts of a node."""
-    place = Place(Area(str(folder)), "run", b"k" * 32)
+    place = RunPlace(Area(str(folder)), "run", b"k" * 32)
     block = Block([str(x) for x in range(100)], pack(list(range(100))))
     with beam.Pipeline(FnApiRunner()) as pipeline:
         blocks = pipeline | beam.Create([block])
@@ -222,7 +222,7 @@ class TestParts:
     def test_an_altered_or_foreign_manifest_is_refused(self, tmp_path: Path) -> None:
         place = run_parts(tmp_path)
         path = Path(place.manifest(0))
-        other = Place(place.area, "run", b"x" * 32)
+        other = RunPlace(place.area, "run", b"x" * 32)
         with pytest.raises(mm.StorageError):
             parts.manifest(other, "node", 0)
         with pytest.raises(mm.StorageError):

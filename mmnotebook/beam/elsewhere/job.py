@@ -11,7 +11,7 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 from mmnotebook.beam.elsewhere import parts
-from mmnotebook.beam.elsewhere.parts import Form, Place
+from mmnotebook.beam.elsewhere.parts import Form, RunPlace
 from mmnotebook.beam.options import as_options
 from mmnotebook.compat import beam as compat
 from mmnotebook.compat.beam import FnApiRunner
@@ -29,7 +29,7 @@ class Job:
         The number of each node in the staging area, when the job has been started.
     """
 
-    def __init__(self, runner: Any, options: Any, place: Place) -> None:
+    def __init__(self, runner: Any, options: Any, place: RunPlace) -> None:
         whole = as_options(options)
         self.pipeline = beam.Pipeline(runner or FnApiRunner(), options=whole)
         set_options: Any = FileSystems.set_options
@@ -41,7 +41,7 @@ class Job:
         self._lock = threading.Lock()
 
     @classmethod
-    def attached(cls, runner: Any, options: Any, place: Place, found: Mapping[str, Any]) -> Job:
+    def attached(cls, runner: Any, options: Any, place: RunPlace, found: Mapping[str, Any]) -> Job:
         """Return a job that another process has started, from its record."""
         made = cls(runner, options, place)
         made.numbers = dict(found["numbers"])
@@ -111,6 +111,6 @@ class Job:
         name, found, _ = step.partition(parts.LABEL)
         return name if found and name in self.numbers else None
 
-    def parts(self, node: str) -> list[parts.Part] | None:
+    def parts(self, node: str) -> list[parts.OutputPart] | None:
         """Return the parts of a node, or None as long as the node has no manifest."""
         return parts.manifest(self.place, node, self.numbers[node])

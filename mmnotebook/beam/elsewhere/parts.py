@@ -47,7 +47,7 @@ class PartFile:
 
 
 @dataclass(frozen=True)
-class Part:
+class OutputPart:
     """A file of blocks of a committed bundle.
 
     Attributes
@@ -70,7 +70,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Place:
+class RunPlace:
     """Where the outputs of one run are.
 
     Attributes
@@ -119,7 +119,7 @@ class Form:
 class WriteParts(PlainFn):
     """Writes a node's blocks into files, and yields a line about each file."""
 
-    def __init__(self, place: Place, node: str, number: int, form: Form) -> None:
+    def __init__(self, place: RunPlace, node: str, number: int, form: Form) -> None:
         self.place, self.node, self.number, self.form = place, node, number, form
 
     def start_bundle(self) -> None:
@@ -163,7 +163,7 @@ class WriteParts(PlainFn):
         if self._writer.buffer:
             yield self._flush()
         if sampler.rows:
-            yield _line(Part(sampler.rows, 0, 0, sampler.limit))
+            yield _line(OutputPart(sampler.rows, 0, 0, sampler.limit))
 
     def _flush(self) -> str:
         blocks = self._writer.buffer
@@ -179,8 +179,8 @@ class WriteParts(PlainFn):
         names = sorted((one.name for one in folder.iterdir()), key=lambda name: name != shard)
         files = tuple(self._sent(folder / name) for name in names)
         if sampler is None:
-            return _line(Part(kept, failed, kept, sample.ALL, files))
-        return _line(Part(0, failed, kept, sampler.limit, files))
+            return _line(OutputPart(kept, failed, kept, sample.ALL, files))
+        return _line(OutputPart(0, failed, kept, sampler.limit, files))
 
     def _sent(self, path: Path) -> PartFile:
         place, size = self.place, path.stat().st_size
@@ -191,14 +191,14 @@ class WriteParts(PlainFn):
         return PartFile(path.name, size, digest)
 
 
-def _line(part: Part) -> str:
+def _line(part: OutputPart) -> str:
     return json.dumps(asdict(part))
 
 
 class _Publish(PlainFn):
     """Writes the manifest of a node, which lists the lines that `WriteParts` has yielded."""
 
-    def __init__(self, place: Place, node: str, number: int) -> None:
+    def __init__(self, place: RunPlace, node: str, number: int) -> None:
         self.place, self.node, self.number = place, node, number
 
     def process(self, element: bytes, lines: Any) -> Iterator[str]:
@@ -208,7 +208,7 @@ class _Publish(PlainFn):
         write_signed(self.place, self.place.manifest(self.number), body)
         return iter(())
 
-    def _keep(self, found: Sequence[Part]) -> None:
+    def _keep(self, found: Sequence[OutputPart]) -> None:
         """Move the Parquet files into a folder of their own, if every part has one."""
         filed = [part for part in found if part.files]
         names = [one.name for part in filed for one in part.files if one.name.endswith(_PARQUET)]
@@ -225,7 +225,7 @@ def _name(part: dict[str, Any]) -> str:
     return str(part["files"][0]["name"]) if part["files"] else ""
 
 
-def store(node: str, number: int, pcoll: Any, place: Place, form: Form) -> None:
+def store(node: str, number: int, pcoll: Any, place: RunPlace, form: Form) -> None:
     """Add the transforms that store a node's blocks, or a sample, as parts with a manifest."""
     label = f"{node}{LABEL}"
     lines = (
@@ -245,7 +245,7 @@ def _signature(key: bytes, body: bytes) -> str:
     return str(digest.hexdigest())
 
 
-def manifest(place: Place, node: str, number: int) -> list[Part] | None:
+def manifest(place: RunPlace, node: str, number: int) -> list[OutputPart] | None:
     """Return the parts of a node in the order of writing; None if its manifest is missing.
 
     Raises
@@ -261,13 +261,13 @@ def manifest(place: Place, node: str, number: int) -> list[Part] | None:
     return [_part(one) for one in found["parts"]]
 
 
-def write_signed(place: Place, url: str, body: Mapping[str, Any]) -> None:
+def write_signed(place: RunPlace, url: str, body: Mapping[str, Any]) -> None:
     """Write a document, authenticated with the key of the run."""
     text = json.dumps(body).encode()
     place.area.write(url, io.BytesIO(_signature(place.key, text).encode() + b"\n" + text))
 
 
-def read_signed(place: Place, url: str) -> Any:
+def read_signed(place: RunPlace, url: str) -> Any:
     """Return a document; None if it is missing. Raise StorageError if this run did not write it."""
     with place.area.used():
         if not area.exists(url):
@@ -278,11 +278,11 @@ def read_signed(place: Place, url: str) -> Any:
     return json.loads(body)
 
 
-def _part(found: Mapping[str, Any]) -> Part:
-    return Part(**{**found, "files": tuple(PartFile(**one) for one in found["files"])})
+def _part(found: Mapping[str, Any]) -> OutputPart:
+    return OutputPart(**{**found, "files": tuple(PartFile(**one) for one in found["files"])})
 
 
-def receive(place: Place, number: int, part: Part, folder: Path) -> None:
+def receive(place: RunPlace, number: int, part: OutputPart, folder: Path) -> None:
     """Copy the files of a part into a local folder; raise StorageError if one was altered."""
     for file in part.files:
         if file.name.endswith(_PARQUET):
@@ -302,7 +302,7 @@ def altered(url: str) -> StorageError:
     )
 
 
-def check(node: str, parts: Sequence[Part], rows: int, failed: int) -> None:
+def check(node: str, parts: Sequence[OutputPart], rows: int, failed: int) -> None:
     """Raise RunError if the parts of a node do not have the numbers of elements that it counted."""
     found = sum(part.rows for part in parts), sum(part.failed for part in parts)
     if found != (rows, failed):
