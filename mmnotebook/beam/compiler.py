@@ -15,6 +15,7 @@ from mmnotebook.beam.elsewhere import area, shipping, workers
 from mmnotebook.beam.elsewhere.shipped import Shipper
 from mmnotebook.beam.lowering.sources import Stored
 from mmnotebook.beam.prepare import prepare
+from mmnotebook.beam.readiness import lint
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.elements import Key
@@ -138,6 +139,12 @@ def compile_graph(
         have another file system, also if a `write` has a local path, or models and data are too
         big for the pipeline.
 
+    Warns
+    -----
+    ReadinessWarning
+        If the workers of the pipeline may be on other machines, and something in the graph would
+        not work there, or work otherwise; see `check`.
+
     See Also
     --------
     run : Run a graph in the notebook, with a cache and a result.
@@ -162,6 +169,7 @@ def compile_graph(
             remedy="with beam.Pipeline() as pipeline: mm.compile_graph(graph, pipeline)",
         )
     prepared = replace(prepare(graph, limit), watch_every=watch_every)
+    lint.warn(prepared, pipeline)
     stored: Mapping[str, Stored]
     stored = {name: _written(blocks) for name, blocks in prepared.objects.items()}
     if workers.of(pipeline.runner, pipeline.options).apart:

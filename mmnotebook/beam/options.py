@@ -99,7 +99,7 @@ def create(
     with quiet_beam.quiet():  # Beam's options set up the root logger
         flags, values = _command_line(runner, given, extra_names) if given else ([], {})
         options: PipelineOptions = kind(flags, **values)
-        if given:
+        if given or runner is not None:
             _check_environment(options, runner)
     return options
 

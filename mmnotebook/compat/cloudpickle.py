@@ -44,6 +44,14 @@ BEAMS_CONFIG = cloudpickle_pickler.DEFAULT_CONFIG
 """The settings of `BeamsPickler`. Relies on `apache_beam/internal/cloudpickle_pickler.py`."""
 
 
+def by_value_names() -> set[str]:
+    """Return the modules whose functions and classes Beam pickles by value.
+
+    Relies on `apache_beam/internal/cloudpickle/cloudpickle.py`.
+    """
+    return set(beams.list_registry_pickle_by_value())
+
+
 def take_as_set(kind: type) -> None:
     """Let Beam's copy keep the attributes of a class when it loads a pickle of the class.
 

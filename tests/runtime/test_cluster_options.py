@@ -55,6 +55,7 @@ class {name}(FnApiRunner):
             {"worker_pool": "h:1", "environment_type": "LOOPBACK"},
             "worker_pool='h:1' and environment_type='LOOPBACK' contradict",
         ),
+        ("DataflowRunner", {}, "Missing required option: project"),
         ("DataflowRunner", {"worker_pool": "h:1"}, "Dataflow starts its own workers"),
         ("DataflowRunner", {"num_workers": 3, "max_num_workers": 2}, r"num_workers \(3\) cannot"),
         (
@@ -170,7 +171,7 @@ def test_an_option_of_the_users_own_class() -> None:
         ("PrismRunner", {"worker_pool": "host:1"}, True),
         ("PortableRunner", {"job_endpoint": "host:1"}, True),
         ("SparkRunner", {"spark_master_url": "spark://host:7077"}, True),
-        ("DataflowRunner", {}, True),
+        ("DataflowRunner", {"project": "my-project", "region": "here"}, True),
     ],
 )
 def test_where_the_workers_are(runner: str, options: dict[str, Any], elsewhere: bool) -> None:
