@@ -374,3 +374,20 @@ def result_of_job(runner: Any, options: Any, job_id: str) -> Any:
         service.GetMessageStream(api.JobMessagesRequest(job_id=job_id)),
         service.GetStateStream(api.GetJobStateRequest(job_id=job_id)),
     )
+
+
+def cancel_job(result: Any) -> None:
+    """Cancel a job, also one that this process has submitted to Flink as a jar.
+
+    For such a job, Beam posts to a route that Flink does not have. Relies on `FlinkBeamJob` in
+    `runners/portability/flink_uber_jar_job_server.py`, and on `PipelineResult` in
+    `runners/portability/portable_runner.py`.
+    """
+    jobs = getattr(getattr(result, "_job_service", None), "_jobs", {})
+    job: Any = jobs.get(job_id(result))
+    if not hasattr(job, "_flink_job_id"):
+        result.cancel()
+        return
+    import requests
+
+    job.request(requests.patch, f"v1/jobs/{job._flink_job_id}?mode=cancel", expected_status=202)

@@ -16,7 +16,7 @@ from mmnotebook.beam.assemble import assemble
 from mmnotebook.beam.dofns.tracking import CAUSE, NODE_NAMESPACE
 from mmnotebook.beam.elsewhere import key, parts, sample, shipping, workers
 from mmnotebook.beam.elsewhere.area import Area, of_options
-from mmnotebook.beam.elsewhere.job import Job
+from mmnotebook.beam.elsewhere.job import Job, name_of
 from mmnotebook.beam.elsewhere.parts import Form, OutputPart, RunPlace
 from mmnotebook.beam.elsewhere.sample import Sampling
 from mmnotebook.beam.elsewhere.shipped import Shipper
@@ -165,7 +165,9 @@ class FarRun:
     def __init__(self, place: Elsewhere, plan: Plan, live: RunState, finishing: Committer) -> None:
         self.where, self.plan, self.live, self.finishing = place, plan, live, finishing
         self.place = place.place(live.run_id)
-        self.job = Job(place.runner, place.options, self.place)
+        # The options of a cluster are a new object for each run; others belong to the user.
+        name = name_of(live.run_id) if place.wanted.lasts else None
+        self.job = Job(place.runner, place.options, self.place, name)
         self.sampled: set[str] = set()
         self._forms = place.wanted.forms(plan.prepared, plan.drafts)
         self._over = threading.Event()

@@ -6,6 +6,7 @@ import pickle
 import stat
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import apache_beam as beam
@@ -17,11 +18,12 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.portable_runner import PortableRunner
 
 import mmnotebook as mm
-from mmnotebook.beam.elsewhere import area, key, parts, sample, shipped, shipping, workers
+from mmnotebook.beam.elsewhere import area, flink, key, parts, sample, shipped, shipping, workers
 from mmnotebook.beam.elsewhere.area import Area
 from mmnotebook.beam.elsewhere.parts import Form, RunPlace
 from mmnotebook.beam.elsewhere.sample import Sampler, Sampling
 from mmnotebook.beam.elsewhere.shipped import Shipper
+from mmnotebook.compat import beam as compat
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.packing import pack
 from mmnotebook.store import shards, timed
@@ -350,3 +352,48 @@ def test_counts_of_a_slow_bundle_are_published_in_between(monkeypatch: pytest.Mo
     track.publish()
     assert len(published) > 1
     assert sum(one["elements_in"] for one in published) == 4
+
+
+class TestCancel:
+    def test_a_job_on_a_job_server(self) -> None:
+        asked: list[str] = []
+        result = SimpleNamespace(cancel=lambda: asked.append("cancel"), _job_service=object())
+        compat.cancel_job(result)
+        assert asked == ["cancel"]
+
+    def test_a_job_that_was_submitted_to_flink_as_a_jar(self) -> None:
+        asked: list[Any] = []
+
+        def request(method: Any, path: str, expected_status: int) -> None:
+            asked.append((method.__name__, path, expected_status))
+
+        job = SimpleNamespace(_flink_job_id="f1", request=request)
+        service = SimpleNamespace(_jobs={"b1": job})
+        compat.cancel_job(SimpleNamespace(_job_service=service, _job_id="b1"))
+        assert asked == [("patch", "v1/jobs/f1?mode=cancel", 202)]
+
+    def test_jobs_of_this_name_that_have_not_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        jobs = [("a", "mine", "RUNNING"), ("b", "mine", "FINISHED"), ("c", "other", "RUNNING")]
+        asked: list[tuple[str, str]] = []
+
+        def answer(url: str, method: str = "GET") -> Any:
+            asked.append((method, url))
+            return {"jobs": [{"jid": i, "name": n, "state": s} for i, n, s in jobs]}
+
+        monkeypatch.setattr(flink, "_asked", answer)
+        flink.cancel(PipelineOptions(["--job_name=mine"]))
+        assert not asked  # the address of Flink is unknown
+        flink.cancel(PipelineOptions(["--job_name=mine", "--flink_master=host:8081"]))
+        assert asked == [
+            ("GET", "http://host:8081/jobs/overview"),
+            ("PATCH", "http://host:8081/jobs/a?mode=cancel"),
+        ]
+
+
+def test_a_run_that_is_not_on_a_cluster_has_no_key() -> None:
+    graph = mm.pipeline("data | plus", data=[1], plus=plus)
+    running = mm.run(graph, wait=False, progress=False)
+    running.result()
+    assert len(running.run_id) == 32
+    with pytest.raises(mm.RunError, match="on=where"):
+        _ = running.key

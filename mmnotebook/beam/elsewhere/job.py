@@ -9,8 +9,9 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PortableOptions
 
-from mmnotebook.beam.elsewhere import parts
+from mmnotebook.beam.elsewhere import flink, parts
 from mmnotebook.beam.elsewhere.parts import Form, RunPlace
 from mmnotebook.beam.options import as_options
 from mmnotebook.compat import beam as compat
@@ -21,6 +22,11 @@ from mmnotebook.errors import one_line
 class Job:
     """A pipeline that stores the blocks of each node as parts.
 
+    Parameters
+    ----------
+    name
+        The name of the job, if the options have none; None for a name that Beam chooses.
+
     Attributes
     ----------
     pipeline
@@ -29,8 +35,11 @@ class Job:
         The number of each node in the staging area, when the job has been started.
     """
 
-    def __init__(self, runner: Any, options: Any, place: RunPlace) -> None:
+    def __init__(self, runner: Any, options: Any, place: RunPlace, name: str | None = None) -> None:
         whole = as_options(options)
+        job = whole.view_as(GoogleCloudOptions)
+        if name is not None and job.job_name is None:
+            job.job_name = name
         self.pipeline = beam.Pipeline(runner or FnApiRunner(), options=whole)
         set_options: Any = FileSystems.set_options
         set_options(whole)  # the user's settings of S3 and other file systems
@@ -43,9 +52,10 @@ class Job:
     @classmethod
     def attached(cls, runner: Any, options: Any, place: RunPlace, found: Mapping[str, Any]) -> Job:
         """Return a job that another process has started, from its record."""
-        made = cls(runner, options, place)
+        made = cls(runner, options, place, name_of(place.run_id))
         made.numbers = dict(found["numbers"])
-        if found["job"] is not None:
+        endpoint = as_options(options).view_as(PortableOptions).job_endpoint
+        if found["job"] is not None and endpoint:  # without one, Beam would start a job server
             with suppress(Exception):  # the job server may have ended; the outputs are still there
                 made._result = compat.result_of_job(runner, as_options(options), found["job"])
         return made
@@ -68,7 +78,7 @@ class Job:
             self._result = result
             canceled = self._canceled
         if canceled:
-            result.cancel()
+            self._stop()
 
     def wait(self) -> None:
         """Wait until the job has ended; raise the error of a job that failed."""
@@ -79,7 +89,13 @@ class Job:
         with self._lock:
             self._canceled, result = True, self._result
         if result is not None:
-            result.cancel()
+            self._stop()
+
+    def _stop(self) -> None:
+        try:
+            compat.cancel_job(self._result)
+        finally:
+            flink.cancel(self.pipeline.options)
 
     def metrics(self) -> Any:
         """Return the current metrics of the job; None before it has started."""
@@ -114,3 +130,8 @@ class Job:
     def parts(self, node: str) -> list[parts.OutputPart] | None:
         """Return the parts of a node, or None as long as the node has no manifest."""
         return parts.manifest(self.place, node, self.numbers[node])
+
+
+def name_of(run_id: str) -> str:
+    """Return the name of the job of a run."""
+    return f"mmnotebook-{run_id[:16]}"
