@@ -376,18 +376,13 @@ def result_of_job(runner: Any, options: Any, job_id: str) -> Any:
     )
 
 
-def cancel_job(result: Any) -> None:
-    """Cancel a job, also one that this process has submitted to Flink as a jar.
+def submitted_to_flink(result: Any) -> tuple[str, str] | None:
+    """Return the address of Flink and the id there of a job that was submitted as a jar, or None.
 
-    For such a job, Beam posts to a route that Flink does not have. Relies on `FlinkBeamJob` in
-    `runners/portability/flink_uber_jar_job_server.py`, and on `PipelineResult` in
-    `runners/portability/portable_runner.py`.
+    Relies on `FlinkBeamJob` in `runners/portability/flink_uber_jar_job_server.py`, and on
+    `PipelineResult` in `runners/portability/portable_runner.py`.
     """
     jobs = getattr(getattr(result, "_job_service", None), "_jobs", {})
     job: Any = jobs.get(job_id(result))
-    if not hasattr(job, "_flink_job_id"):
-        result.cancel()
-        return
-    import requests
-
-    job.request(requests.patch, f"v1/jobs/{job._flink_job_id}?mode=cancel", expected_status=202)
+    found = getattr(job, "_flink_job_id", None)
+    return None if found is None else (job._master_url, found)

@@ -36,7 +36,7 @@ _AT_ONCE = 8
 
 
 @runtime_checkable
-class Target(Protocol):
+class RunTarget(Protocol):
     """A cluster: `mm.cluster` returns one."""
 
     @property

@@ -17,7 +17,7 @@ from mmnotebook.graph.graph import Graph
 from mmnotebook.results import latest
 from mmnotebook.results.results import Result
 from mmnotebook.running import elsewhere
-from mmnotebook.running.elsewhere import Elsewhere, Target, Wanted
+from mmnotebook.running.elsewhere import Elsewhere, RunTarget, Wanted
 from mmnotebook.running.execution import Execution
 from mmnotebook.running.fresh import Fresh, reasons
 from mmnotebook.running.handle import Running
@@ -45,7 +45,7 @@ def run(
     runner: Any = None,
     options: Any = None,
     staging: str | None = None,
-    on: Target | None = None,
+    on: RunTarget | None = None,
     keep: Sequence[str] = (),
     sample: int | None = None,
 ) -> Result: ...
@@ -65,7 +65,7 @@ def run(
     runner: Any = None,
     options: Any = None,
     staging: str | None = None,
-    on: Target | None = None,
+    on: RunTarget | None = None,
     keep: Sequence[str] = (),
     sample: int | None = None,
 ) -> Running: ...
@@ -85,7 +85,7 @@ def run(
     runner: Any = None,
     options: Any = None,
     staging: str | None = None,
-    on: Target | None = None,
+    on: RunTarget | None = None,
     keep: Sequence[str] = (),
     sample: int | None = None,
 ) -> Result | Running: ...
@@ -104,7 +104,7 @@ def run(
     runner: Any = None,
     options: Any = None,
     staging: str | None = None,
-    on: Target | None = None,
+    on: RunTarget | None = None,
     keep: Sequence[str] = (),
     sample: int | None = None,
 ) -> Result | Running:
@@ -271,13 +271,13 @@ def _begun(
 
 
 def _wanted(
-    graph: Graph, on: Target | None, keep: Sequence[str], sample: int | None
+    graph: Graph, on: RunTarget | None, keep: Sequence[str], sample: int | None
 ) -> Wanted | None:
     """Return which outputs come back from a cluster; None for a run that is not on a cluster."""
     if on is None:
         _check_alone(keep=keep or None, sample=sample, on="one")
         return None
-    if not isinstance(on, Target):
+    if not isinstance(on, RunTarget):
         raise RunError(f"on={on!r}; allowed: a cluster", remedy="mm.cluster(runner, staging=...)")
     if sample is not None and not is_count(sample):
         raise RunError(f"sample={sample!r}; allowed: a positive integer")

@@ -6,7 +6,6 @@ import pickle
 import stat
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import apache_beam as beam
@@ -23,7 +22,6 @@ from mmnotebook.beam.elsewhere.area import Area
 from mmnotebook.beam.elsewhere.parts import Form, RunPlace
 from mmnotebook.beam.elsewhere.sample import Sampler, Sampling
 from mmnotebook.beam.elsewhere.shipped import Shipper
-from mmnotebook.compat import beam as compat
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.packing import pack
 from mmnotebook.store import shards, timed
@@ -355,23 +353,6 @@ def test_counts_of_a_slow_bundle_are_published_in_between(monkeypatch: pytest.Mo
 
 
 class TestCancel:
-    def test_a_job_on_a_job_server(self) -> None:
-        asked: list[str] = []
-        result = SimpleNamespace(cancel=lambda: asked.append("cancel"), _job_service=object())
-        compat.cancel_job(result)
-        assert asked == ["cancel"]
-
-    def test_a_job_that_was_submitted_to_flink_as_a_jar(self) -> None:
-        asked: list[Any] = []
-
-        def request(method: Any, path: str, expected_status: int) -> None:
-            asked.append((method.__name__, path, expected_status))
-
-        job = SimpleNamespace(_flink_job_id="f1", request=request)
-        service = SimpleNamespace(_jobs={"b1": job})
-        compat.cancel_job(SimpleNamespace(_job_service=service, _job_id="b1"))
-        assert asked == [("patch", "v1/jobs/f1?mode=cancel", 202)]
-
     def test_jobs_of_this_name_that_have_not_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
         jobs = [("a", "mine", "RUNNING"), ("b", "mine", "FINISHED"), ("c", "other", "RUNNING")]
         asked: list[tuple[str, str]] = []

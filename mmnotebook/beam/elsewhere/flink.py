@@ -1,6 +1,7 @@
 """Cancellation of a job by the REST interface of Flink.
 
-Beam's job server for Flink forgets a job that is canceled, while the job goes on in Flink.
+Beam's job server for Flink forgets a job that is canceled, while the job goes on in Flink; and for
+a job that was submitted as a jar, Beam posts to a route that Flink does not have.
 """
 
 from __future__ import annotations
@@ -24,10 +25,15 @@ def cancel(options: Any) -> None:
     address = (master if "://" in master else f"http://{master}").rstrip("/")
     for job in _asked(f"{address}/jobs/overview")["jobs"]:
         if job["name"] == name and job["state"] not in _ENDED:
-            _asked(f"{address}/jobs/{job['jid']}?mode=cancel", "PATCH")
+            cancel_job(address, job["jid"])
+
+
+def cancel_job(address: str, job_id: str) -> None:
+    """Cancel one job."""
+    _asked(f"{address}/jobs/{job_id}?mode=cancel", "PATCH")
 
 
 def _asked(url: str, method: str = "GET") -> Any:
-    request = urllib.request.Request(url, method=method)  # noqa: S310 - the user's own address
-    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
+    request = urllib.request.Request(url, method=method)
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
         return json.loads(answer.read() or b"{}")

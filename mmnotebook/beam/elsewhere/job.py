@@ -92,8 +92,11 @@ class Job:
             self._stop()
 
     def _stop(self) -> None:
+        if (found := compat.submitted_to_flink(self._result)) is not None:
+            flink.cancel_job(*found)
+            return
         try:
-            compat.cancel_job(self._result)
+            self._result.cancel()
         finally:
             flink.cancel(self.pipeline.options)
 
