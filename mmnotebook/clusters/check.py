@@ -127,14 +127,10 @@ def check(graph: Graph, where: Cluster | None = None, *, probe: bool = False) ->
     Examples
     --------
     >>> import mmnotebook as mm
-    >>> counts = {}
-    >>> def seen(word):
-    ...     counts[word] = counts.get(word, 0) + 1
-    ...     return counts[word]
-    >>> graph = mm.pipeline("words | seen", words=["a", "b"], seen=seen)
+    >>> graph = mm.pipeline('words | write("out.csv")', words=["a", "b"])
     >>> mm.check(graph).table[["node", "severity"]]
-       node severity
-    0  seen  warning
+        node severity
+    0  write    error
     """
     check_graph(graph)
     if where is not None and not isinstance(where, Cluster):

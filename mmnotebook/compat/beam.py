@@ -188,7 +188,7 @@ def coder_key(cache: Any, labels: Sequence[str]) -> str:
 class OptionParser(pipeline_options._BeamArgumentParser):
     """The parser of the pipeline options that `add` adds; it raises ValueError for a bad value.
 
-    Relies on `options/pipeline_options.py` and on `argparse.py` of Python.
+    Relies on `options/pipeline_options.py`, and on `_actions` in Python's argparse.
     """
 
     def __init__(self) -> None:
@@ -209,7 +209,7 @@ class OptionParser(pipeline_options._BeamArgumentParser):
 def can_repeat(option: argparse.Action) -> bool:
     """Return whether an option of a parser can be passed several times.
 
-    Relies on `argparse.py` of Python.
+    Relies on `_StoreAction` in Python's argparse.
     """
     return option.nargs != 0 and not isinstance(option, argparse._StoreAction)
 

@@ -30,11 +30,9 @@ def effects(value: Any) -> list[Refusal]:
 
     Examples
     --------
-    >>> import time
-    >>> def stamped(x):
-    ...     return time.time(), x
-    >>> [(one.does, one.words) for one in effects(stamped)]
-    [('reads the clock', 'stamped reads the clock (time.time)')]
+    >>> import random
+    >>> [(one.does, one.words) for one in effects(random.random)]
+    [('draws random numbers', 'it draws random numbers (random)')]
     """
     walk = Walk()
     found: list[Refusal] = []

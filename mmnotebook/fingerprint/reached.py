@@ -49,11 +49,9 @@ def reached(value: Any) -> Reached:
 
     Examples
     --------
-    >>> import textwrap
-    >>> def shorter(text):
-    ...     return textwrap.shorten(text, 10)
-    >>> [function.__name__ for function in reached(shorter).functions]
-    ['shorter']
+    >>> import numpy as np
+    >>> list(reached(np.mean).packages)
+    ['numpy']
     """
     walk = _Walk()
     walk.add(value)
