@@ -167,9 +167,12 @@ def run(
     RunError
         If `fresh` names an unknown node, a source cannot be read, a `write` would replace something
         that the graph reads, a model cannot be loaded, or more than `max_failed` of a node's
-        elements failed; `failed` and `result` hold what was computed.
+        elements failed; `failed` and `result` hold what was computed. For a run elsewhere, also if
+        workers may have another file system and there is no staging area, or if not all elements
+        came back.
     StorageError
-        If the cache folder cannot be used. A folder that is read-only or full can still be read;
+        If the staging area cannot be used, or a file in it was altered; or if the cache folder
+        cannot be used. A folder that is read-only or full can still be read;
         new outputs are then kept in a private temporary folder until the process ends.
     InterruptedRunError
         If Ctrl-C was pressed. The run stops within two seconds, or when a longer call of compiled
