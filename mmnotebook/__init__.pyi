@@ -6,6 +6,8 @@ To make a name public, import it here as itself: `from mmnotebook.HOME import NA
 from IPython.core.interactiveshell import InteractiveShell
 
 from mmnotebook.beam.compiler import compile_graph as compile_graph
+from mmnotebook.clusters.attach import AttachedRun as AttachedRun
+from mmnotebook.clusters.attach import attach as attach
 from mmnotebook.clusters.check import Readiness as Readiness
 from mmnotebook.clusters.check import check as check
 from mmnotebook.clusters.target import Cluster as Cluster

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +16,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, PortableOption
 from apache_beam.runners.runner import PipelineRunner
 
 from mmnotebook.beam import credentials, options, runners
+from mmnotebook.beam.elsewhere.area import Area
 from mmnotebook.errors import RunError, shown
 
 _OURS = ("staging", "worker_pool")
@@ -91,6 +94,43 @@ class Cluster:
     def is_elsewhere(self) -> bool:
         """Whether the workers may be on other machines, which do not see this machine's files."""
         return runners.is_elsewhere(self.create_runner(), self.pipeline_options())
+
+    def clean(self, older_than: float | timedelta) -> int:
+        """Remove old files from the staging area: those of runs, and models and data.
+
+        Models and data are sent again when a run needs them. Do not remove files that a run in
+        progress uses.
+
+        Parameters
+        ----------
+        older_than
+            The minimum age of the files, in seconds or as a timedelta.
+
+        Returns
+        -------
+        int
+            The number of bytes that were removed.
+
+        Raises
+        ------
+        RunError
+            If there is no staging area.
+        StorageError
+            If it cannot be used.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import mmnotebook as mm
+        >>> folder = tempfile.mkdtemp()
+        >>> where = mm.cluster("PortableRunner", job_endpoint="host:8073", staging=folder)
+        >>> where.clean(older_than=86_400)
+        0
+        """
+        if self.staging is None:
+            raise RunError("there is no staging area", remedy="mm.cluster(..., staging=...)")
+        age = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
+        return Area(self.staging).clean(time.time() - age)
 
     def __repr__(self) -> str:
         name = self.runner if isinstance(self.runner, str) else type(self.runner).__name__

@@ -329,3 +329,60 @@ def keep_password_secret() -> None:
 
     if multi_process_shared.AUTH_KEY == b"mps":
         multi_process_shared.AUTH_KEY = secrets.token_bytes(32)
+
+
+def current_metrics(result: Any) -> Any:
+    """Return the metrics of a job as they are now.
+
+    The result of a portable runner keeps its first answer. Relies on `PipelineResult` in
+    `runners/portability/portable_runner.py`.
+    """
+    if "_metrics" in vars(result):
+        result._metrics = None
+    return result.metrics()
+
+
+def repeats_bundles(runner: Any) -> bool:
+    """Return whether an in-process runner was created to process each bundle more than once.
+
+    Relies on `runners/portability/fn_api_runner/fn_runner.py`.
+    """
+    return bool(getattr(runner, "_bundle_repeat", 0))
+
+
+def job_id(result: Any) -> str | None:
+    """Return the id of a job on a job server; None for the result of another runner.
+
+    Relies on `PipelineResult` in `runners/portability/portable_runner.py`.
+    """
+    found: str | None = getattr(result, "_job_id", None)
+    return found
+
+
+def result_of_job(runner: Any, options: Any, job_id: str) -> Any:
+    """Return the result of a job that another process has submitted to a job server.
+
+    Relies on `PortableRunner` in `runners/portability/portable_runner.py`.
+    """
+    from apache_beam.portability.api import beam_job_api_pb2 as api
+    from apache_beam.runners.portability import portable_runner
+
+    service = runner.create_job_service(options).job_service
+    return portable_runner.PipelineResult(
+        service,
+        job_id,
+        service.GetMessageStream(api.JobMessagesRequest(job_id=job_id)),
+        service.GetStateStream(api.GetJobStateRequest(job_id=job_id)),
+    )
+
+
+def submitted_to_flink(result: Any) -> tuple[str, str] | None:
+    """Return the address of Flink and the id there of a job that was submitted as a jar, or None.
+
+    Relies on `FlinkBeamJob` in `runners/portability/flink_uber_jar_job_server.py`, and on
+    `PipelineResult` in `runners/portability/portable_runner.py`.
+    """
+    jobs = getattr(getattr(result, "_job_service", None), "_jobs", {})
+    job: Any = jobs.get(job_id(result))
+    found = getattr(job, "_flink_job_id", None)
+    return None if found is None else (job._master_url, found)

@@ -37,6 +37,7 @@ from apache_beam.internal.cloudpickle import cloudpickle as beams_cloudpickle
 from apache_beam.ml.inference import base, onnx_inference
 from apache_beam.options import pipeline_options
 from apache_beam.options.pipeline_options import PipelineOptions, S3Options
+from apache_beam.portability.api import beam_job_api_pb2
 from apache_beam.runners.interactive import (
     background_caching_job,
     cache_manager,
@@ -44,6 +45,11 @@ from apache_beam.runners.interactive import (
     interactive_runner,
 )
 from apache_beam.runners.interactive.caching import cacheable, reify, streaming_cache
+from apache_beam.runners.portability import (
+    abstract_job_service,
+    flink_uber_jar_job_server,
+    portable_runner,
+)
 from apache_beam.testing import test_stream
 from apache_beam.transforms import core, ptransform, window
 from apache_beam.utils import multi_process_shared, timestamp
@@ -814,6 +820,61 @@ class SomeMagics(Magics):
 @pytest.fixture
 def shell() -> Any:
     return InteractiveShell()
+
+
+class TestJobs:
+    """What Beam's results of jobs have; `beam.result_of_job` is called on Prism."""
+
+    def result(self, **attributes: Any) -> Any:
+        made = object.__new__(portable_runner.PipelineResult)
+        vars(made).update(attributes)
+        return made
+
+    def test_metrics_are_asked_again(self) -> None:
+        asked: list[Any] = []
+
+        def metrics(request: Any) -> Any:
+            asked.append(request)
+            return beam_job_api_pb2.GetJobMetricsResponse()
+
+        service = SimpleNamespace(GetJobMetrics=metrics)
+        result = self.result(_job_service=service, _job_id="b1", _metrics=None)
+        first, second = beam.current_metrics(result), beam.current_metrics(result)
+        assert first is not second
+        assert len(asked) == 2
+        assert result.metrics() is second  # the answer that Beam keeps
+
+    def test_the_id_of_a_job(self) -> None:
+        assert beam.job_id(self.result(_job_id="b1")) == "b1"
+        assert beam.job_id(object()) is None
+        text = inspect.getsource(portable_runner.PipelineResult.__init__)
+        assert "self._job_id = job_id" in text
+        assert "self._job_service = job_service" in text
+
+    def test_the_arguments_of_a_result(self) -> None:
+        names = list(inspect.signature(portable_runner.PipelineResult).parameters)
+        assert names[:4] == ["job_service", "job_id", "message_stream", "state_stream"]
+        assert callable(beam.result_of_job)
+        assert callable(portable_runner.PortableRunner.create_job_service)
+
+    def test_a_job_that_was_submitted_to_flink_as_a_jar(self) -> None:
+        job = object.__new__(flink_uber_jar_job_server.FlinkBeamJob)
+        vars(job).update(_master_url="http://host:8081", _flink_job_id="f1")
+        result = self.result(_job_service=SimpleNamespace(_jobs={"b1": job}), _job_id="b1")
+        assert beam.submitted_to_flink(result) == ("http://host:8081", "f1")
+        assert beam.submitted_to_flink(self.result(_job_service=object(), _job_id="b1")) is None
+        text = inspect.getsource(flink_uber_jar_job_server.FlinkBeamJob)
+        assert "self._flink_job_id = " in text
+        assert "self._master_url = " in text
+        assert "self._jobs" in inspect.getsource(abstract_job_service)
+
+    def test_the_runner_below_and_its_repeats(self) -> None:
+        runner = beam.FnApiRunner(bundle_repeat=1)
+        above = interactive_runner.InteractiveRunner(runner)
+        assert beam.runner_below(above) is runner
+        assert beam.runner_below(runner) is runner
+        assert beam.repeats_bundles(runner)
+        assert not beam.repeats_bundles(beam.FnApiRunner())
 
 
 class TestIPython:

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmnotebook import sizes, storage
+from mmnotebook.beam.elsewhere.shipped import IN_PIPELINE
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.beam.readiness import functions
 from mmnotebook.beam.readiness.finding import Finding, Findings, Target
 from mmnotebook.fingerprint import origin
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.models import ModelSpec
-
-IN_PIPELINE = 1 << 20
-"""Data and models up to this size in bytes, in total, can be a part of the pipeline."""
 
 _STAGE = "name a folder or an address that workers see: mm.cluster(..., staging=...)"
 
