@@ -14,6 +14,7 @@ from mmnotebook.beam.streaming.recorded import Recording
 from mmnotebook.errors import RunError
 from mmnotebook.graph.checks import is_count, is_fraction
 from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.parameters import with_set
 from mmnotebook.results import latest
 from mmnotebook.results.results import Result
 from mmnotebook.running.execution import Execution
@@ -40,6 +41,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    set: Mapping[str, Any] | None = None,
 ) -> Result: ...
 
 
@@ -56,6 +58,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    set: Mapping[str, Any] | None = None,
 ) -> Running: ...
 
 
@@ -72,6 +75,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    set: Mapping[str, Any] | None = None,
 ) -> Result | Running: ...
 
 
@@ -87,6 +91,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    set: Mapping[str, Any] | None = None,
 ) -> Result | Running:
     """Run a graph on Beam and keep the output of every node.
 
@@ -122,6 +127,9 @@ def run(
         A Beam runner; None (the default) is the in-process FnApiRunner.
     options
         Beam's PipelineOptions, or a dict of them.
+    set
+        Values of the graph's parameters, by name; see `mm.parameter`. Other data and functions of
+        the graph can be replaced too.
 
     Returns
     -------
@@ -133,9 +141,10 @@ def run(
     GraphError, ModelError
         Before anything runs: if the graph is not valid or a model is not registered.
     RunError
-        If `fresh` names an unknown node, a source cannot be read, a `write` would replace something
-        that the graph reads, a model cannot be loaded, or more than `max_failed` of a node's
-        elements failed; `failed` and `result` hold what was computed.
+        If `fresh` or `set` names something unknown, a parameter is not set, a source cannot be
+        read, a `write` would replace something that the graph reads, a model cannot be loaded, or
+        more than `max_failed` of a node's elements failed; `failed` and `result` hold what was
+        computed.
     StorageError
         If the cache folder cannot be used. A folder that is read-only or full can still be read;
         new outputs are then kept in a private temporary folder until the process ends.
@@ -170,6 +179,7 @@ def run(
     [2, 4]
     """
     _check(graph, limit, max_failed)
+    graph = with_set(graph, set)
     part = graph if until is None else graph.validate().upto(until)
     beam_options.check(runner, options)
     anew = reasons(part, fresh)
