@@ -1,5 +1,6 @@
 """What leaves the notebook: graphs as files, runs as jobs, scripts and capsules."""
 
 from mmnotebook.export.graph_file import graph
+from mmnotebook.export.scripts import script
 
-__all__ = ["graph"]
+__all__ = ["graph", "script"]

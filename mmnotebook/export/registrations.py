@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,9 +22,10 @@ _OPTIONS: Mapping[str, Callable[[Any], bool]] = {
     "batch_axis": lambda value: type(value) is int,
     "version": lambda value: type(value) in (str, int),
     "cache": lambda value: isinstance(value, str),
+    "model_params": lambda value: isinstance(value, dict),
 }
 """The options of `register` that a file keeps, each with a check of its value."""
-_FUNCTIONS = ("output", "preprocess", "collate", "reset")
+_FUNCTIONS = ("output", "preprocess", "collate", "reset", "model_class")
 
 
 def of_graph(graph: Graph) -> dict[str, dict[str, Any]]:
@@ -38,7 +40,7 @@ def of_spec(spec: ModelSpec) -> dict[str, Any]:
     Functions are kept by name. The values of environment variables and arguments, which may be
     secret, are not kept, and neither is a path.
     """
-    given = {name: getattr(spec, name) for name in _OPTIONS}
+    given = {name: getattr(spec, name, None) for name in _OPTIONS}
     if spec.default_batch:
         del given["batch_size"]
     kept = {
@@ -46,12 +48,14 @@ def of_spec(spec: ModelSpec) -> dict[str, Any]:
         for name, value in given.items()
         if value != _DEFAULTS.get(name) and not callable(value)
     }
-    functions = {name: getattr(spec, name) for name in _FUNCTIONS}
+    functions = {name: getattr(spec, name, spec.target) for name in _FUNCTIONS}
     named = {
         name: str(getattr(value, "__name__", type(value).__name__))
         for name, value in functions.items()
-        if callable(value)
+        if callable(value) and (name != "model_class" or spec.form == "state_dict")
     }
+    if spec.params and _is_json(spec.params):
+        kept["model_params"] = dict(spec.params)
     return {"digest": spec.fingerprint, **kept, **({"functions": named} if named else {})}
 
 
@@ -94,6 +98,13 @@ def options(name: str, registration: Mapping[str, Any], functions: Mapping[str, 
 def _refused(name: str, why: str) -> GraphError:
     problem = Problem(f"the registration of the model {name!r} cannot be used: {why}")
     return GraphError([problem], remedy="--functions module.py passes the functions of a module")
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        return bool(json.loads(json.dumps(value)) == value)
+    except (TypeError, ValueError):
+        return False
 
 
 def _are_texts(value: Any) -> bool:
