@@ -63,7 +63,8 @@ def _note(result: Result) -> str:
         parts.append(("Why a node was computed", "why"))
     if count := len(result.warned):
         parts.append((f"{count:,} warning{'' if count == 1 else 's'}", "warnings"))
-    return " ".join(f"{what}: {_named(result, attribute)}." for what, attribute in parts)
+    named = [f"{what}: {_named(result, attribute)}." for what, attribute in parts]
+    return " ".join([*([f"Note: {result.note}."] if result.note else []), *named])
 
 
 def _named(result: Result, attribute: str) -> str:

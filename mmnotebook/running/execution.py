@@ -322,4 +322,5 @@ class Execution:
             why={name: self.plan.why[name] for name in self.order},
             limit=self.prepared.limit,
             warnings=[one for name in self.order for one in found[name].warned],
+            digests={name: spec.fingerprint for name, spec in self.prepared.models.items()},
         )

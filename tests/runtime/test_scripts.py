@@ -25,7 +25,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 import mmnotebook as mm
-from mmnotebook.export.beam_script.code import Code, NotWritable
+from mmnotebook.export.beam_script.code import Code
+from mmnotebook.export.typed_json import NotWritable
 from mmnotebook.results.results import Result
 from tests.runtime.test_ways_to_run import FUNCTIONS, PATTERNS, Adds
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.export.beam_script import models
-from mmnotebook.export.beam_script.code import Code, NotWritable
+from mmnotebook.export.beam_script.code import Code
 from mmnotebook.export.beam_script.models import StockModel
+from mmnotebook.export.typed_json import NotWritable
 from mmnotebook.graph import field_selection
 from mmnotebook.graph.field_selection import Select
 from mmnotebook.graph.graph import Graph, Input, Node

@@ -16,13 +16,10 @@ from typing import Any
 
 from mmnotebook.errors import one_line, shown
 from mmnotebook.export.beam_script import helpers
+from mmnotebook.export.typed_json import NotWritable
 
 _LITERALS = (str, bytes, int, float, bool, complex, type(None), list, tuple, dict, set, frozenset)
 _OURS = "mmnotebook"
-
-
-class NotWritable(Exception):
-    """An object has no source that a script can contain."""
 
 
 class Code:

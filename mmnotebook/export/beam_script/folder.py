@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.export.beam_script import helpers, layout
-from mmnotebook.export.beam_script.code import NotWritable, distributions
+from mmnotebook.export.beam_script.code import distributions
+from mmnotebook.export.typed_json import NotWritable
 
 _PREFERRED = {"apache_beam": "apache-beam", "google": "apache-beam"}
 

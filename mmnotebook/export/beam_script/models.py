@@ -16,7 +16,8 @@ from typing import Any
 
 from mmnotebook import storage
 from mmnotebook.errors import one_line
-from mmnotebook.export.beam_script.code import Code, NotWritable, distributions
+from mmnotebook.export.beam_script.code import Code, distributions
+from mmnotebook.export.typed_json import NotWritable
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model.frameworks import pickles
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from mmnotebook import storage
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.errors import GraphError, Problem
-from mmnotebook.export import registrations
-from mmnotebook.export.beam_script import layout, models, sources, stored
-from mmnotebook.export.beam_script.code import Code, NotWritable
+from mmnotebook.export import registrations, typed_json
+from mmnotebook.export.beam_script import layout, models, sources
+from mmnotebook.export.beam_script.code import Code
 from mmnotebook.export.beam_script.script import RUNNER, Script, ends
+from mmnotebook.export.typed_json import NotWritable
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec
 
@@ -67,7 +68,7 @@ def _source(node: Node, prepared: Prepared, files: dict[str, bytes], code: Code)
         raise NotWritable("a Beam transform as a source has no source code; write it to a file")
     blocks = prepared.objects[node.name]
     elements = [(key.id, value) for block in blocks for key, value in block.elements()]
-    files[f"data/{node.name}.jsonl"] = stored.lines(elements).encode()
+    files[f"data/{node.name}.jsonl"] = typed_json.lines(elements).encode()
     helper = code.helper("notebook_data")
     default = f'str(HERE / "data" / "{node.name}.jsonl")'
     return f"{name}={helper}(args.input_{node.name})", option.format(default)

@@ -10,8 +10,8 @@ from mmnotebook.beam.prepare import Prepared
 from mmnotebook.errors import GraphError, Problem
 from mmnotebook.export.beam_script import layout, sources
 from mmnotebook.export.beam_script.build import Build
-from mmnotebook.export.beam_script.code import NotWritable
 from mmnotebook.export.beam_script.sources import ScriptSource
+from mmnotebook.export.typed_json import NotWritable
 from mmnotebook.graph.graph import Graph, Node
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.beam.prepare import Prepared
-from mmnotebook.export.beam_script import stored
-from mmnotebook.export.beam_script.code import Code, NotWritable
+from mmnotebook.export import typed_json
+from mmnotebook.export.beam_script.code import Code
+from mmnotebook.export.typed_json import NotWritable
 from mmnotebook.graph.graph import Node
 from mmnotebook.graph.names import Names, notebook_names
 from mmnotebook.sources.objects import is_path
@@ -68,7 +69,7 @@ def of_node(node: Node, prepared: Prepared, code: Code) -> ScriptSource:
         raise NotWritable("a Beam transform as a source has no source code; write it to a file")
     blocks = prepared.objects[node.name]
     elements = ((key.id, value) for block in blocks for key, value in block.elements())
-    content = stored.lines(elements)
+    content = typed_json.lines(elements)
     default = f'str(HERE / "data" / "{node.name}.jsonl")'
     reader = "stored_tensors" if '"tensor": true' in content else "stored_rows"
     return ScriptSource(node.name, default, code.helper(reader), content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmnotebook.export.beam_script.build import Build
-from mmnotebook.export.beam_script.code import NotWritable
+from mmnotebook.export.typed_json import NotWritable
 from mmnotebook.graph import field_selection
 from mmnotebook.graph.field_selection import Select
 from mmnotebook.graph.graph import Node

@@ -11,9 +11,10 @@ from typing import Any
 
 from mmnotebook.beam.prepare import Prepared, prepare
 from mmnotebook.errors import RunError, one_line
-from mmnotebook.export.beam_script import folder, helpers, own, script, stored
-from mmnotebook.export.beam_script.code import NotWritable
+from mmnotebook.export import typed_json
+from mmnotebook.export.beam_script import folder, helpers, own, script
 from mmnotebook.export.beam_script.script import Script
+from mmnotebook.export.typed_json import NotWritable
 from mmnotebook.graph.graph import Graph
 from mmnotebook.results.results import Result
 from mmnotebook.running.session import run
@@ -71,7 +72,7 @@ def _sample(graph: Graph, prepared: Prepared, count: int) -> str:
     result = run(part, limit=count, max_failed=1.0, progress=False)
     inputs = {
         node.name: [
-            [key, stored.encoded(value)]
+            [key, typed_json.encoded(value)]
             for key, value in zip(*_elements(result, node.name), strict=True)
         ]
         for node in part

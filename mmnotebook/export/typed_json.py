@@ -1,4 +1,4 @@
-"""Elements as lines of JSON that keep their types: the data of the notebook, in a file."""
+"""Values as JSON that keep their types: numbers, texts, arrays, tensors, tuples, records."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from mmnotebook.errors import shown
-from mmnotebook.export.beam_script.code import NotWritable
 from mmnotebook.graph.names import is_a
 from mmnotebook.results.values import array, plain
+
+
+class NotWritable(Exception):
+    """An object cannot be written to a file so that it comes back unchanged."""
 
 
 def lines(elements: Iterable[tuple[str, Any]]) -> str:
@@ -48,3 +51,16 @@ def encoded(value: Any) -> Any:
 
 def _array(value: Any) -> dict[str, Any]:
     return {"__array__": value.tolist(), "dtype": str(value.dtype), "shape": list(value.shape)}
+
+
+def decoded(value: Any) -> Any:
+    """Return the value of a result of `encoded`; a tensor as an array."""
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "__array__" in value:
+        return np.array(value["__array__"], dtype=value["dtype"]).reshape(value["shape"])
+    if "__tuple__" in value:
+        return tuple(decoded(item) for item in value["__tuple__"])
+    return {name: decoded(item) for name, item in value.items()}
