@@ -41,7 +41,7 @@ class GraphFile:
     layout
         The top-left corner of nodes on a canvas, by node name, in canvas units.
     notes
-        Text of the user about nodes, by node name.
+        Text of the user about nodes and groups, by name.
     registrations
         How each model was registered, by model name: options that are plain values, and the digest
         of its content. Nothing is registered when the file is read.
@@ -74,7 +74,7 @@ def graph(
     layout
         The top-left corner of nodes on a canvas, by node name. Default: none.
     notes
-        Text about nodes, by node name. Default: none.
+        Text about nodes and groups, by name. Default: none.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def to_text(file: GraphFile) -> str:
     sections: dict[str, Mapping[str, Any]] = {
         "parameters": {name: found[name] for name in sorted(found)},
         "layout": {name: list(file.layout[name]) for name in names if name in file.layout},
-        "notes": {name: file.notes[name] for name in names if name in file.notes},
+        "notes": {name: file.notes[name] for name in _named(whole) if name in file.notes},
         "registrations": {name: dict(file.registrations[name]) for name in file.registrations},
     }
     nodes, groups = _list(data["nodes"], "  "), _list(data["groups"], "  ")
@@ -231,9 +231,15 @@ def _refused(section: str, why: str) -> GraphError:
     return GraphError([Problem(f"the section {section!r} is not valid: {why}")], remedy=_REWRITE)
 
 
+def _named(graph: Graph) -> tuple[str, ...]:
+    """Return the names of the nodes, and then of the groups."""
+    return (*graph.names, *(group.name for group in graph.groups))
+
+
 def _check(file: GraphFile) -> None:
+    known = {"layout": file.graph.names, "notes": _named(file.graph)}
     for section, content in (("layout", file.layout), ("notes", file.notes)):
-        unknown = [name for name in content if name not in file.graph]
+        unknown = [name for name in content if name not in known[section]]
         if unknown:
             raise _refused(section, f"the graph has no node {unknown[0]!r}")
     if not all(map(_is_place, file.layout.values())):

@@ -19,6 +19,7 @@ from mmnotebook.export.job_arguments import UsageError, functions, missing, name
 from mmnotebook.export.job_progress import Lines
 from mmnotebook.graph.graph import Gather, Graph, Input, Node
 from mmnotebook.model.registered.register import register
+from mmnotebook.results import summary
 from mmnotebook.results.results import Result
 from mmnotebook.running.session import run as run_graph
 
@@ -154,7 +155,7 @@ def with_outputs(graph: Graph, outputs: Mapping[str, str]) -> Graph:
 
 def _text(result: Result, outputs: Mapping[str, str]) -> str:
     written = "".join(f"wrote {node} to {path}\n" for node, path in outputs.items())
-    return f"{result}\n\n{written}"
+    return f"{summary.tables(result)}\n\n{written}"
 
 
 def _json(result: Result, outputs: Mapping[str, str]) -> str:

@@ -18,11 +18,16 @@ _FAILURES = 3
 
 
 def text(result: Result) -> str:
+    """Return a headline, the counts of the nodes and the models, and a note, as text."""
+    return f"{tables(result)}\n\n{_note(result)}"
+
+
+def tables(result: Result) -> str:
     """Return a headline and the counts of the nodes and the models, as text."""
     parts = [_headline(result), _plain(_nodes(result))]
     if result.sketches:
         parts.append(_plain(_models(result)))
-    return "\n\n".join([*parts, _note(result)])
+    return "\n\n".join(parts)
 
 
 def html(result: Result) -> str:

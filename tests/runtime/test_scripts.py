@@ -334,5 +334,13 @@ class TestCode:
             code.add("below", nested(6))
 
     def test_a_name_of_the_script_is_refused(self) -> None:
-        with pytest.raises(NotWritable, match="rename yours"):
-            Code().add("plain", doubled)
+        for name in ("build", "nodes", "beam"):
+            with pytest.raises(NotWritable, match="rename yours"):
+                Code().add(name, doubled)
+
+    def test_a_helper_gets_another_name_beside_a_function_of_the_user(self) -> None:
+        code = Code()
+        code.add("plain", lambda x: x / 2)
+        name = code.helper("argmax")
+        assert self.run(code, f"plain(4), {name}([1, 3, 2])") == (2.0, 1)
+        assert code.helper("plain") == "plain_in_beam"

@@ -29,7 +29,8 @@ def files(draw: st.DrawFn) -> GraphFile:
     graph = draw(graphs())
     some = st.sets(st.sampled_from(graph.names))
     layout = {name: (draw(NUMBERS), draw(NUMBERS)) for name in draw(some)}
-    notes = {name: draw(st.text(max_size=5)) for name in draw(some)}
+    named = [*graph.names, *(group.name for group in graph.groups)]
+    notes = {name: draw(st.text(max_size=5)) for name in draw(st.sets(st.sampled_from(named)))}
     data = [name for node in graph for name in node.data]
     bound = draw(st.sets(st.sampled_from(data))) if data else set()
     graph = graph.bind(**{name: mm.parameter("path") for name in bound})

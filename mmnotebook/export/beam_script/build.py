@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,16 @@ class Build:
         self.inputs: list[str] = []
         self.files: dict[str, bytes] = {}
         self._models: dict[str, StockModel] = {}
+        self._add_functions()
+
+    def _add_functions(self) -> None:
+        """Add the user's functions before any helper, so that they keep their names."""
+        specs = self.prepared.models.values()
+        options = (one for spec in specs for one in (spec.preprocess, spec.output))
+        given = ((getattr(one, "__name__", ""), one) for one in options if callable(one))
+        for name, function in (*self.prepared.functions.items(), *given):
+            with contextlib.suppress(NotWritable):  # the step that uses it raises this again
+                self.code.add(name, function)
 
     def function(self, name: str) -> str:
         """Add a function of the graph; return its name."""
@@ -163,10 +174,10 @@ class Build:
         items = ", ".join(f"{key!r}: {part}" for key, part in zip(keys, parts, strict=True))
         missing = dict(node.params).get("missing", "fail")
         name = f"{node.name}: join"
-        self.code.helper("joined")
+        helper = self.code.helper("joined")
         groups = f"{{{items}}} | {f'{name} by id'!r} >> beam.CoGroupByKey()"
         self.failing(
-            node, f"{groups} | {name!r} >> beam.FlatMap(joined, {keys!r}, {missing!r})", name
+            node, f"{groups} | {name!r} >> beam.FlatMap({helper}, {keys!r}, {missing!r})", name
         )
         return f"nodes.pop({name!r})"
 

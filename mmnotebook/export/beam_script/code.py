@@ -6,9 +6,11 @@ import ast
 import builtins
 import importlib.metadata
 import inspect
+import io
 import linecache
 import sys
 import textwrap
+import tokenize
 import types
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -20,6 +22,18 @@ from mmnotebook.export.typed_json import NotWritable
 
 _LITERALS = (str, bytes, int, float, bool, complex, type(None), list, tuple, dict, set, frozenset)
 _OURS = "mmnotebook"
+
+_HELPERS = {
+    name
+    for name, one in vars(helpers).items()
+    if getattr(one, "__module__", "") == helpers.__name__
+}
+RESERVED = {
+    *("HERE", "MODELS", "RESULTS", "build", "failed", "models", "nodes", "run", "sources"),
+    *("argparse", "beam", "functools", "mm", "pathlib"),
+    *(name for name, one in vars(helpers).items() if isinstance(one, types.ModuleType)),
+}
+"""Names that a script uses itself."""
 
 
 class Code:
@@ -48,22 +62,29 @@ class Code:
     @property
     def helpers(self) -> list[str]:
         """The source of the helpers."""
-        return list(self._helpers.values())
+        return [_with_names(text, self._renamed()) for text in self._helpers.values()]
 
     def helper(self, name: str) -> str:
-        """Add a function or class of `helpers`, and what it uses; return its name."""
+        """Add a function or class of `helpers`, and what it uses; return its name in the script.
+
+        The name has a suffix if an object of the user has the same name. So the objects of the user
+        are added first.
+        """
         if name not in self._helpers:
             self._helpers[name] = ""
             text = inspect.getsource(getattr(helpers, name))
             self._add_used(text, vars(helpers), name)
             del self._helpers[name]
             self._helpers[name] = text
-        return name
+        return self._renamed().get(name, name)
+
+    def _renamed(self) -> dict[str, str]:
+        return {name: f"{name}_in_beam" for name in self._objects if name in _HELPERS}
 
     def free(self, wanted: str) -> str:
         """Reserve a name for a function of the script; a number is appended if it is in use."""
         count, name = 1, wanted
-        while name in self._objects or name in vars(helpers):
+        while name in self._objects or name in _HELPERS or name in RESERVED:
             count += 1
             name = f"{wanted}_{count}"
         self._objects[name] = name
@@ -88,10 +109,14 @@ class Code:
             if not _same(self._objects[name], value):
                 raise NotWritable(f"two different objects are named {name!r}")
             return name
-        if name in vars(helpers) and not isinstance(value, types.ModuleType):
+        if name in RESERVED and not isinstance(value, types.ModuleType):
             raise NotWritable(f"the script has a name {name!r} of its own; rename yours")
         self._objects[name] = value
-        self._add_new(name, value)
+        try:
+            self._add_new(name, value)
+        except NotWritable:
+            del self._objects[name]
+            raise
         return name
 
     def _add_new(self, name: str, value: Any) -> None:
@@ -142,7 +167,7 @@ class Code:
             if used == own or used not in known or used == "__name__":
                 continue
             value = known[used]
-            if vars(helpers).get(used) is value and known is vars(helpers):
+            if known is vars(helpers):
                 self._add_own(used, value)
             else:
                 self.add(used, value)
@@ -155,6 +180,19 @@ class Code:
             self._import(name, value.__name__)
         else:
             self._add_code(name, value)
+
+
+def _with_names(text: str, names: Mapping[str, str]) -> str:
+    """Return a source in which these identifiers are replaced."""
+    if not names:
+        return text
+    lines = text.splitlines(keepends=True)
+    for token in reversed(list(tokenize.generate_tokens(io.StringIO(text).readline))):
+        if token.type == tokenize.NAME and token.string in names:
+            (row, start), (_, end) = token.start, token.end
+            line = lines[row - 1]
+            lines[row - 1] = line[:start] + names[token.string] + line[end:]
+    return "".join(lines)
 
 
 def _same(one: Any, other: Any) -> bool:

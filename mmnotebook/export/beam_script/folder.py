@@ -82,10 +82,11 @@ def sample(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> str:
     return json.dumps({"inputs": inputs, "outputs": outputs}) + "\n"
 
 
-def test(script: str) -> str:
+def test(script: str, as_json: str) -> str:
     """Return a test that the rows of a script equal those of the notebook."""
     decoded = inspect.getsource(helpers.decoded)
     text = TEST.replace("MODULE", Path(script).stem).replace("DECODED\n", decoded)
+    text = text.replace("AS_JSON", as_json)
     return layout.formatted(text)
 
 
@@ -107,7 +108,7 @@ DECODED
 
 
 def check(pairs, expected, node):
-    found = {key: script.listed(script.plain(value)) for key, value in pairs}
+    found = {key: json.loads(script.AS_JSON((key, value)))["value"] for key, value in pairs}
     assert found.keys() == expected.keys(), f"{node}: other ids"
     for key, value in expected.items():
         assert alike(found[key], value), f"{node}, {key}: {found[key]} is not {value}"

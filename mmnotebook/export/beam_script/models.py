@@ -95,11 +95,11 @@ def _sklearn(spec: ModelSpec, code: Code) -> StockModel:
     file = file_name(content, ".pkl")
     call, names = "", spec.input_names
     if spec.method is not None or spec.inference_args or names is not None:
-        code.helper("call_method")
+        function = code.helper("call_method")
         code.imported("import functools")
         columns = "" if names is None else f", columns={list(names.needed)!r}"
         method = spec.method or "predict"
-        call = f"inference_fn=functools.partial(call_method, method={method!r}{columns}), "
+        call = f"inference_fn=functools.partial({function}, method={method!r}{columns}), "
     handler = (
         f"SklearnModelHandlerNumpy(model_uri={_path(file)}, "
         f"model_file_type=ModelFileType.PICKLE, {call}{_sizes(spec)})"
@@ -108,9 +108,9 @@ def _sklearn(spec: ModelSpec, code: Code) -> StockModel:
         return StockModel(
             handler, lambda value: f"np.atleast_1d(np.asarray({value}))", content, file
         )
-    code.helper("named_row")
+    row = code.helper("named_row")
     given = list(names.needed)
-    return StockModel(handler, lambda value: f"named_row({value}, {given!r})", content, file)
+    return StockModel(handler, lambda value: f"{row}({value}, {given!r})", content, file)
 
 
 def _torch(spec: ModelSpec, code: Code) -> StockModel:
@@ -124,7 +124,7 @@ def _torch(spec: ModelSpec, code: Code) -> StockModel:
     code.imported(
         "from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor"
     )
-    code.helper("as_tensor")
+    tensor = code.helper("as_tensor")
     file = file_name(content, ".pt")
     handler = (
         f"PytorchModelHandlerTensor(torch_script_model_path={_path(file)}, "
@@ -133,7 +133,7 @@ def _torch(spec: ModelSpec, code: Code) -> StockModel:
     floats = [one.dtype for one in module.parameters() if one.is_floating_point()]
     dtype = str(floats[0] if floats else torch.float32).removeprefix("torch.")
     keeps = ", keeps_integers=True" if _has_embedding(module) else ""
-    return StockModel(handler, lambda value: f"as_tensor({value}, {dtype!r}{keeps})", content, file)
+    return StockModel(handler, lambda value: f"{tensor}({value}, {dtype!r}{keeps})", content, file)
 
 
 def torch_script(spec: ModelSpec) -> tuple[bytes, Any]:
@@ -171,10 +171,10 @@ def _has_embedding(module: Any) -> bool:
 
 def _python(spec: ModelSpec, code: Code) -> StockModel:
     content = pickled(spec)
-    code.helper("PickledModelHandler")
+    kind = code.helper("PickledModelHandler")
     file = file_name(content, ".pkl")
     method = spec.method or ("predict" if hasattr(pickle.loads(content), "predict") else None)
-    handler = f"PickledModelHandler({_path(file)}, {method!r}, {spec.batch_size})"
+    handler = f"{kind}({_path(file)}, {method!r}, {spec.batch_size})"
     return StockModel(handler, lambda value: value, content, file)
 
 

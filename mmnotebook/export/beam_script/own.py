@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from mmnotebook import storage
@@ -36,6 +37,9 @@ def script(graph: Graph, prepared: Prepared, head: str) -> Script:
     code, problems = Code(), list[Problem]()
     files: dict[str, bytes] = {"graph.json": graph.to_json().encode()}
     binds, options, registers = [], [], []
+    for name, function in prepared.functions.items():
+        with contextlib.suppress(NotWritable):  # the step that uses it raises this again
+            code.add(name, function)
     for node in graph.order():
         try:
             if not node.inputs and node.data:
@@ -49,12 +53,14 @@ def script(graph: Graph, prepared: Prepared, head: str) -> Script:
             problems.append(Problem(f"this step cannot be exported: {error}", node=node.name))
     if problems:
         raise GraphError(problems)
-    code.helper("row_as_json")
+    line = code.helper("row_as_json")
     for statement in _IMPORTS:
         code.imported(statement)
-    text = _text(code, head, graph, list(dict.fromkeys(binds)), options, registers)
+    text = _text(code, head, graph, _run(list(dict.fromkeys(binds)), options, registers, line))
     names = tuple(node.name for node in graph if node.data)
-    return Script(text, {*code.packages, "apache_beam", "mmnotebook"}, files, names, ends(graph))
+    return Script(
+        text, {*code.packages, "apache_beam", "mmnotebook"}, files, names, ends(graph), line
+    )
 
 
 def _source(node: Node, prepared: Prepared, files: dict[str, bytes], code: Code) -> tuple[str, str]:
@@ -104,9 +110,7 @@ def _content(spec: ModelSpec) -> tuple[bytes, str, str]:
     return path.read_bytes(), path.suffix, spec.framework
 
 
-def _text(
-    code: Code, head: str, graph: Graph, binds: list[str], options: list[str], registers: list[str]
-) -> str:
+def _text(code: Code, head: str, graph: Graph, run: str) -> str:
     parts = [
         f'"""{head}"""',
         layout.imports(list(code.imports)),
@@ -114,13 +118,13 @@ def _text(
         *layout.section("Functions of the notebook", code.user),
         *layout.section("Data", code.helpers),
         "# The pipeline",
-        _run(binds, options, registers),
+        run,
         'if __name__ == "__main__":\n    run()',
     ]
     return layout.formatted("\n\n\n".join(parts) + "\n")
 
 
-def _run(binds: list[str], options: list[str], registers: list[str]) -> str:
+def _run(binds: list[str], options: list[str], registers: list[str], line: str) -> str:
     lines = "\n".join(f"    {one}" for one in dict.fromkeys(registers))
     declared = "\n".join(options)
     return f'''def run(argv=None):
@@ -139,7 +143,7 @@ def _run(binds: list[str], options: list[str], registers: list[str]) -> str:
     pipeline = beam.Pipeline(options=options)
     nodes = mm.compile_graph(graph, pipeline)
     for name in RESULTS:
-        rows = nodes[name] | f"{{name}}: as JSON" >> beam.Map(row_as_json)
+        rows = nodes[name] | f"{{name}}: as JSON" >> beam.Map({line})
         rows | f"{{name}}: write" >> beam.io.WriteToText(
             f"{{args.output}}/{{name}}", ".jsonl"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -32,6 +32,8 @@ class Script:
         The content of further files, by path relative to the script.
     sources, results
         The names of the sources, and of the nodes whose elements the script writes.
+    as_json
+        The name of the script's function that returns an element as JSON.
     """
 
     text: str
@@ -39,6 +41,7 @@ class Script:
     files: dict[str, bytes]
     sources: tuple[str, ...]
     results: tuple[str, ...]
+    as_json: str
 
 
 def plain(graph: Graph, prepared: Prepared, head: str) -> Script:
@@ -62,15 +65,16 @@ def plain(graph: Graph, prepared: Prepared, head: str) -> Script:
     if problems:
         raise GraphError(problems, remedy='mm.export.script(graph, path, mode="mmnotebook")')
     results = ends(graph)
-    for helper in ("as_json", "failure"):
-        build.code.helper(helper)
-    text = _text(build, found, results, head)
+    lines = {name: build.code.helper(name) for name in ("as_json", "failure")}
+    text = _text(build, found, results, head, lines)
     files = {f"models/{name}": content for name, content in build.files.items()}
     files |= {
         f"data/{one.name}.jsonl": one.content.encode() for one in found if one.content is not None
     }
     names = tuple(one.name for one in found)
-    return Script(text, {*build.code.packages, "apache_beam"}, files, names, results)
+    return Script(
+        text, {*build.code.packages, "apache_beam"}, files, names, results, lines["as_json"]
+    )
 
 
 def _writer(node: Node) -> Callable[[Build, Node], None]:
@@ -87,7 +91,13 @@ def ends(graph: Graph) -> tuple[str, ...]:
     return tuple(one.name for one in graph.order() if one.name not in read and not one.step.ends)
 
 
-def _text(build: Build, found: list[ScriptSource], results: tuple[str, ...], head: str) -> str:
+def _text(
+    build: Build,
+    found: list[ScriptSource],
+    results: tuple[str, ...],
+    head: str,
+    lines: Mapping[str, str],
+) -> str:
     code = build.code
     for statement in _IMPORTS:
         code.imported(statement)
@@ -101,7 +111,7 @@ def _text(build: Build, found: list[ScriptSource], results: tuple[str, ...], hea
         *layout.section("Inputs of models", build.inputs),
         "# The pipeline",
         _build(build),
-        _run(found),
+        _run(found, lines),
         *layout.section("Steps of Beam pipelines", code.helpers),
         'if __name__ == "__main__":\n    run()',
     ]
@@ -128,7 +138,7 @@ def _build(build: Build) -> str:
     return nodes, failed'''
 
 
-def _run(found: list[ScriptSource]) -> str:
+def _run(found: list[ScriptSource], names: Mapping[str, str]) -> str:
     options = "\n".join(
         f'    parser.add_argument("--input_{one.name}", default={one.default})' for one in found
     )
@@ -148,12 +158,12 @@ def _run(found: list[ScriptSource]) -> str:
 {lines}
     nodes, failed = build(sources, args.models)
     for name in RESULTS:
-        rows = nodes[name] | f"{{name}}: as JSON" >> beam.Map(as_json)
+        rows = nodes[name] | f"{{name}}: as JSON" >> beam.Map({names["as_json"]})
         rows | f"{{name}}: write" >> beam.io.WriteToText(
             f"{{args.output}}/{{name}}", ".jsonl"
         )
     for name, elements in failed.items():
-        rows = elements | f"{{name}}: failures" >> beam.Map(failure, name)
+        rows = elements | f"{{name}}: failures" >> beam.Map({names["failure"]}, name)
         rows | f"{{name}}: write failures" >> beam.io.WriteToText(
             f"{{args.output}}/failed/{{name.replace(':', '')}}", ".jsonl"
         )

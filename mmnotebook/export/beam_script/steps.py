@@ -38,8 +38,7 @@ def flat_map(build: Build, node: Node) -> None:
 
 def _function(build: Build, node: Node, transform: str, helper: str) -> None:
     given, select = build.given(node)
-    build.code.helper(helper)
-    arguments = [helper, build.function(node["function"])]
+    arguments = [build.code.helper(helper), build.function(node["function"])]
     if select is not None:
         arguments.append(repr(field_selection.to_data(select)))
     call = f"beam.{transform}({', '.join(arguments)})"

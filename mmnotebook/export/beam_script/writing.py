@@ -28,7 +28,7 @@ def written(graph: Graph, path: Path, mode: str, sample: int) -> Path:
     files |= {name: text.encode() for name, text in _beside(path.name, made).items()}
     if sample and mode != "mmnotebook":
         files["sample.json"] = _sample(graph, prepared, sample).encode()
-        files["test_pipeline.py"] = folder.test(path.name).encode()
+        files["test_pipeline.py"] = folder.test(path.name, made.as_json).encode()
     try:
         for name, content in files.items():
             _write(path.parent / name, content)
