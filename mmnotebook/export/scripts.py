@@ -25,7 +25,8 @@ def script(
     The script does not import mmnotebook. It uses Beam's own transforms: RunInference with Beam's
     handler for each model, KeyedModelHandler with KeyModelMapping for a model per key, GroupByKey
     where `group` says so, CoGroupByKey for joins. A split uses the same hash as in the notebook, so
-    each element takes the same branch. Functions are written as their source.
+    each element takes the same branch. Functions are written as their source. If ruff is installed,
+    the script is formatted with it.
 
     Beside the script, it writes `models/` and `data/` with files that have the content of models
     and of data of the notebook, `requirements.txt` with the versions in use, a `Dockerfile`,
