@@ -7,6 +7,12 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from mmnotebook import export as export
 from mmnotebook.beam.compiler import compile_graph as compile_graph
+from mmnotebook.clusters.attach import AttachedRun as AttachedRun
+from mmnotebook.clusters.attach import attach as attach
+from mmnotebook.clusters.check import Readiness as Readiness
+from mmnotebook.clusters.check import check as check
+from mmnotebook.clusters.target import Cluster as Cluster
+from mmnotebook.clusters.target import cluster as cluster
 from mmnotebook.errors import CacheWarning as CacheWarning
 from mmnotebook.errors import GraphError as GraphError
 from mmnotebook.errors import InterruptedRunError as InterruptedRunError
@@ -14,6 +20,7 @@ from mmnotebook.errors import InterruptedWaitError as InterruptedWaitError
 from mmnotebook.errors import MMError as MMError
 from mmnotebook.errors import ModelError as ModelError
 from mmnotebook.errors import ModelWarning as ModelWarning
+from mmnotebook.errors import ReadinessWarning as ReadinessWarning
 from mmnotebook.errors import ResultError as ResultError
 from mmnotebook.errors import RunError as RunError
 from mmnotebook.errors import StillRunningError as StillRunningError

@@ -195,6 +195,15 @@ class CacheWarning(UserWarning):
     """
 
 
+class ReadinessWarning(UserWarning):
+    """A warning about a graph that would not work, or work otherwise, on workers elsewhere.
+
+    See Also
+    --------
+    check : The same findings as a table.
+    """
+
+
 class ModelError(MMError):
     """A model cannot be registered, found or loaded."""
 

@@ -11,8 +11,11 @@ import apache_beam as beam
 
 from mmnotebook import storage
 from mmnotebook.beam.assemble import assemble
+from mmnotebook.beam.elsewhere import area, shipping, workers
+from mmnotebook.beam.elsewhere.shipped import Shipper
 from mmnotebook.beam.lowering.sources import Stored
 from mmnotebook.beam.prepare import prepare
+from mmnotebook.beam.readiness import lint
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.elements import Key
@@ -102,6 +105,10 @@ def compile_graph(
     window. Every element also keeps its timestamp, except after RunInference and joins. The
     timestamp of their outputs is the end of the window.
 
+    If the workers of the pipeline's runner may have another file system, models and data of the
+    notebook go through the folder in the pipeline option `temp_location`. Without this option, they
+    become a part of the pipeline if they have at most 1 MiB in total.
+
     Parameters
     ----------
     graph
@@ -128,7 +135,15 @@ def compile_graph(
     Raises
     ------
     GraphError, ModelError, RunError
-        If the graph is not valid, a name is unknown, or a source cannot be read.
+        If the graph is not valid, a name is unknown, or a source cannot be read; if workers may
+        have another file system, also if a `write` has a local path, or models and data are too
+        big for the pipeline.
+
+    Warns
+    -----
+    ReadinessWarning
+        If the workers of the pipeline may be on other machines, and something in the graph would
+        not work there, or work otherwise; see `check`.
 
     See Also
     --------
@@ -154,7 +169,13 @@ def compile_graph(
             remedy="with beam.Pipeline() as pipeline: mm.compile_graph(graph, pipeline)",
         )
     prepared = replace(prepare(graph, limit), watch_every=watch_every)
+    lint.warn(prepared, pipeline)
+    stored: Mapping[str, Stored]
     stored = {name: _written(blocks) for name, blocks in prepared.objects.items()}
+    if workers.of(pipeline.runner, pipeline.options).apart:
+        shipper = Shipper(area.of_options(pipeline.options))
+        prepared = shipping.shipped(prepared, shipper)
+        stored = shipping.ShippedStored(stored, shipper)
     return Compiled(assemble(prepared, pipeline, "", stored, prepared.graph.names))
 
 

@@ -140,20 +140,27 @@ class Prepared:
         return {name: count for name, count in most.items() if count is not None}
 
 
-def prepare(graph: Graph, limit: int | None = None, record: Record | None = None) -> Prepared:
+def prepare(
+    graph: Graph,
+    limit: int | None = None,
+    record: Record | None = None,
+    refused: list[RunError] | None = None,
+) -> Prepared:
     """Check a graph, look up its names, and open its sources.
 
     Parameters
     ----------
     record
         Records a Beam transform that is a source; if None, the pipeline reads the transform.
+    refused
+        Receives the errors of functions that cannot be sent to a worker; if None, they are raised.
     """
     check_graph(graph)
     graph.validate()
     _check_not_empty(graph)
     names = Names(registry, graph.bindings, notebook_names())
     models = _models(graph)
-    functions = _functions(graph, names)
+    functions = _functions(graph, names, refused)
     values = _values(graph, names)
     _check_writes(graph, values, models)
     carried = dict.fromkeys(name for node in graph for name in node.fields)
@@ -254,7 +261,9 @@ def _models(graph: Graph) -> dict[str, ModelSpec]:
     return {name: register.current(registry[name]) for name in wanted}
 
 
-def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
+def _functions(
+    graph: Graph, names: Names, refused: list[RunError] | None
+) -> dict[str, Callable[[Any], Any]]:
     wanted = {name: node.name for node in graph for name in node.functions}
     functions = {}
     for name, node in wanted.items():
@@ -265,12 +274,15 @@ def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
         try:
             pickling.check(function)
         except Exception as error:
-            raise RunError(
+            unsendable = RunError(
                 f"the function {name!r} cannot be sent to a worker: {one_line(error)}",
                 remedy="what it uses from outside must be picklable: no locks, open files, "
                 "connections or generators",
                 node=node,
-            ) from error
+            )
+            if refused is None:
+                raise unsendable from error
+            refused.append(unsendable)
         functions[name] = function
     return functions
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from mmnotebook import quiet_beam as quiet_beam  # first: it imports Beam without its log output
 # isort: on
 
+import argparse
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from apache_beam import pipeline
+from apache_beam.options import pipeline_options, pipeline_options_validator
+from apache_beam.runners import runner as runner_module
 from apache_beam.runners.interactive import cache_manager, interactive_environment, utils
 from apache_beam.runners.portability import fn_api_runner
 from apache_beam.testing import test_stream
@@ -182,6 +185,86 @@ def coder_key(cache: Any, labels: Sequence[str]) -> str:
     return str(Path(cache._cache_dir, *labels))
 
 
+class OptionParser(pipeline_options._BeamArgumentParser):
+    """The parser of the pipeline options that `add` adds; it raises ValueError for a bad value.
+
+    Relies on `options/pipeline_options.py`, and on `_actions` in Python's argparse.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(allow_abbrev=False, add_help=False, conflict_handler="resolve")
+
+    def add(self, options: type) -> list[argparse.Action]:
+        """Add the options that a class defines itself, and return them."""
+        before = len(self._actions)
+        if "_add_argparse_args" in vars(options):
+            options._add_argparse_args(self)  # type: ignore[attr-defined]
+        return self._actions[before:]
+
+    def error(self, message: str) -> Any:
+        """Raise ValueError; the base class would exit Python."""
+        raise ValueError(message)
+
+
+def can_repeat(option: argparse.Action) -> bool:
+    """Return whether an option of a parser can be passed several times.
+
+    Relies on `_StoreAction` in Python's argparse.
+    """
+    return option.nargs != 0 and not isinstance(option, argparse._StoreAction)
+
+
+def option_flags(options: pipeline_options.PipelineOptions) -> list[str] | None:
+    """Return the command line that pipeline options parse; None for the one of this process.
+
+    Relies on `options/pipeline_options.py`.
+    """
+    flags: Sequence[str] | None = options._flags
+    return None if flags is None else list(flags)
+
+
+def option_overrides(options: pipeline_options.PipelineOptions) -> dict[str, Any]:
+    """Return the pipeline options that were set by name or read so far.
+
+    Relies on `options/pipeline_options.py`.
+    """
+    return dict(options._all_options)
+
+
+def create_runner(name: str) -> Any:
+    """Create the runner with this name of Beam's, or with this path `module.Class`.
+
+    Relies on `runners/runner.py`.
+    """
+    return runner_module.create_runner(name)
+
+
+def option_problems(options: Any, runner: Any, classes: Sequence[type]) -> list[str]:
+    """Return what Beam finds wrong with the options of these classes; this may set defaults.
+
+    Relies on `options/pipeline_options_validator.py`.
+    """
+    validator = pipeline_options_validator.PipelineOptionsValidator(options, runner)
+    found = [
+        problem
+        for options_class in classes
+        for problem in options.view_as(options_class).validate(validator)
+    ]
+    if validator.is_service_runner():
+        view = options.view_as(pipeline_options.GoogleCloudOptions)
+        found += validator.validate_cloud_options(view)
+    return found
+
+
+ENVIRONMENTS = tuple(
+    pipeline_options_validator.PipelineOptionsValidator.REQUIRED_ENVIRONMENT_OPTIONS
+)
+"""The allowed values of the option environment_type.
+
+Relies on `options/pipeline_options_validator.py`.
+"""
+
+
 def environment_variables(handler: Any) -> dict[str, str]:
     """Return the environment variables of a model handler; {} for other objects.
 
@@ -238,3 +321,68 @@ def keep_password_secret() -> None:
 
     if multi_process_shared.AUTH_KEY == b"mps":
         multi_process_shared.AUTH_KEY = secrets.token_bytes(32)
+
+
+def current_metrics(result: Any) -> Any:
+    """Return the metrics of a job as they are now.
+
+    The result of a portable runner keeps its first answer. Relies on `PipelineResult` in
+    `runners/portability/portable_runner.py`.
+    """
+    if "_metrics" in vars(result):
+        result._metrics = None
+    return result.metrics()
+
+
+def runner_below(runner: Any) -> Any:
+    """Return the runner that an InteractiveRunner uses; any other runner unchanged.
+
+    Relies on `runners/interactive/interactive_runner.py`.
+    """
+    return getattr(runner, "_underlying_runner", None) or runner
+
+
+def repeats_bundles(runner: Any) -> bool:
+    """Return whether an in-process runner was created to process each bundle more than once.
+
+    Relies on `runners/portability/fn_api_runner/fn_runner.py`.
+    """
+    return bool(getattr(runner, "_bundle_repeat", 0))
+
+
+def job_id(result: Any) -> str | None:
+    """Return the id of a job on a job server; None for the result of another runner.
+
+    Relies on `PipelineResult` in `runners/portability/portable_runner.py`.
+    """
+    found: str | None = getattr(result, "_job_id", None)
+    return found
+
+
+def result_of_job(runner: Any, options: Any, job_id: str) -> Any:
+    """Return the result of a job that another process has submitted to a job server.
+
+    Relies on `PortableRunner` in `runners/portability/portable_runner.py`.
+    """
+    from apache_beam.portability.api import beam_job_api_pb2 as api
+    from apache_beam.runners.portability import portable_runner
+
+    service = runner.create_job_service(options).job_service
+    return portable_runner.PipelineResult(
+        service,
+        job_id,
+        service.GetMessageStream(api.JobMessagesRequest(job_id=job_id)),
+        service.GetStateStream(api.GetJobStateRequest(job_id=job_id)),
+    )
+
+
+def submitted_to_flink(result: Any) -> tuple[str, str] | None:
+    """Return the address of Flink and the id there of a job that was submitted as a jar, or None.
+
+    Relies on `FlinkBeamJob` in `runners/portability/flink_uber_jar_job_server.py`, and on
+    `PipelineResult` in `runners/portability/portable_runner.py`.
+    """
+    jobs = getattr(getattr(result, "_job_service", None), "_jobs", {})
+    job: Any = jobs.get(job_id(result))
+    found = getattr(job, "_flink_job_id", None)
+    return None if found is None else (job._master_url, found)

@@ -68,7 +68,7 @@ def _content(top: str) -> Installed:
     taken = time.time_ns()
     parts = [_stamped(place) for place in _places(top)]
     packages = {top}
-    waiting = [one for name in _distributions(top) if (one := _distribution(name)) is not None]
+    waiting = [one for name in distributions(top) if (one := _distribution(name)) is not None]
     seen: set[str] = set()
     while waiting:
         one = waiting.pop()
@@ -84,7 +84,7 @@ def _content(top: str) -> Installed:
     return Installed(hashed(*sorted(parts)).hex(), frozenset(packages), edited, taken)
 
 
-def _distributions(top: str) -> list[str]:
+def distributions(top: str) -> list[str]:
     """List the distributions of a package; most distributions have the name of the package."""
     if _distribution(top) is not None:
         return [top]

@@ -130,3 +130,24 @@ def edited(name: str) -> str:
     top = name.partition(".")[0]
     known = top in sys.stdlib_module_names or top == _OURS
     return "" if known else installed.content(name).edited
+
+
+def package(name: str) -> str | None:
+    """Return the import name of the package that contains a module, which may not be loaded.
+
+    The result is None for Python's own modules and those of the user.
+    """
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or top == "builtins":
+        return None
+    return top if name not in sys.modules or library(name) is not None else None
+
+
+def is_importable(value: types.FunctionType) -> bool:
+    """Return whether another process can import a function, so that pickle stores only its name."""
+    found: Any = sys.modules.get(value.__module__)
+    if value.__module__ == "__main__" or found is None:
+        return False
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is value

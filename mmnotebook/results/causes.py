@@ -106,6 +106,8 @@ def said(causes: list[Cause], most: int = 3) -> str:
 
 
 def _formatted(cause: Cause) -> str:
+    if not cause.id:  # it happened in another process
+        return f"{cause.count:,} × {cause.error}"
     such = "" if cause.alike else "such as "
     where = f"{'first: ' if cause.count > 1 else ''}{cause.id!r}"
     return f"{cause.count:,} × {cause.error}: {such}{cause.message} ({where})"

@@ -57,6 +57,13 @@ class NodeTable:
     fields with unusual types (such as `datetime.date` or `decimal.Decimal`), and of results that an
     earlier version of mmnotebook stored.
 
+    Attributes
+    ----------
+    sampled_from
+        The number of elements of which the rows are a sample; None if they are all elements.
+    path
+        The folder with the Parquet files of the node, if it was kept on a cluster: see `mm.run`.
+
     See Also
     --------
     Result.table : Create a table.
@@ -77,9 +84,31 @@ class NodeTable:
     np.int64(99990000)
     """
 
-    def __init__(self, node: str, stored: StoredNode | None, whole: Callable[[], Any]) -> None:
-        """Create a table; `stored` is None for a group, `whole` returns all rows."""
+    def __init__(
+        self,
+        node: str,
+        stored: StoredNode | None,
+        whole: Callable[[], Any],
+        sampled_from: int | None = None,
+        path: str | None = None,
+    ) -> None:
+        """Create a table.
+
+        Parameters
+        ----------
+        node
+            The name of the node or group.
+        stored
+            Where the node is stored; None for a group.
+        whole
+            Returns all rows.
+        sampled_from
+            The number of elements of which the rows are a sample; None if they are all elements.
+        path
+            The folder with the Parquet files of the node, if it was kept on a cluster.
+        """
         self.node, self._stored, self._read_whole = node, stored, whole
+        self.sampled_from, self.path = sampled_from, path
 
     def __len__(self) -> int:
         """Return the number of rows; for a node, nothing is read."""
@@ -235,7 +264,9 @@ class NodeTable:
         return f'{html_table(shown)}<div style="opacity:.75">{escape(self._counted(shown))}</div>'
 
     def _counted(self, shown: pd.DataFrame) -> str:
-        return f"{len(shown):,} of {len(self):,} rows of {self.node!r}"
+        text = f"{len(shown):,} of {len(self):,} rows of {self.node!r}"
+        whole = self.sampled_from
+        return text if whole is None else f"{text}, a sample of {whole:,} elements"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NoReturn
@@ -90,6 +90,8 @@ class Result:
         run_ids: Sequence[str] | None = None,
         note: str | None = None,
         arms: pd.DataFrame | None = None,
+        sampled: Collection[str] = (),
+        paths: Mapping[str, str] | None = None,
     ) -> None:
         """Create the result of a run.
 
@@ -103,6 +105,10 @@ class Result:
             The attributes `measures`, `sketches` and `warned`.
         arms
             The table of branches; None computes it from the elements.
+        sampled
+            The nodes of which only a sample is stored.
+        paths
+            The folders with the Parquet files of nodes that a cluster keeps.
         """
         self.graph = graph
         self.measures = dict(nodes)
@@ -118,6 +124,7 @@ class Result:
         self.about: dict[str, Any] = {}
         self.finished = datetime.now().astimezone()
         self._given_arms = arms
+        self._sampled, self._paths = frozenset(sampled), dict(paths or {})
         self._store = store
         self._rows: dict[str, pd.DataFrame] = {}
         self._frames: dict[str, pd.DataFrame] = {}
@@ -145,6 +152,8 @@ class Result:
             If the graph has no such name.
         RunError
             If the node was not part of the run.
+        ResultError
+            If only a sample of the node has come back from a cluster: see `table`.
 
         Examples
         --------
@@ -156,8 +165,10 @@ class Result:
         0  0    a      1  None
         1  1   bc      2  None
         """
+        members = self._members(name)
+        for node in members or (name,):
+            self._check_whole(node)
         if name not in self._frames:
-            members = self._members(name)
             rows = self.rows(name) if members is None else self._joined(members)
             fields = self._fields(self._sources(members or (name,)))
             self._frames[name] = frames.with_fields(rows, fields)
@@ -205,13 +216,14 @@ class Result:
         if members is None:
             ran, upstream = self._sources(tuple(self.measures)), self._sources((name,))
             stored = StoredNode(self._store, self.measures[name].kind, ran, upstream)
-        return NodeTable(name, stored, lambda: self._unkept(name))
+        whole = self.measures[name].elements_out if name in self._sampled else None
+        return NodeTable(name, stored, lambda: self._unkept(name), whole, self._paths.get(name))
 
     def _unkept(self, name: str) -> pd.DataFrame:
         """Return `self[name]`, and keep nothing that was not read before."""
         reader = copy.copy(self)
         reader._rows, reader._frames = dict(self._rows), dict(self._frames)
-        reader._tables = dict(self._tables)
+        reader._tables, reader._sampled = dict(self._tables), frozenset()
         return reader[name]
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -261,6 +273,7 @@ class Result:
         """
         if node not in self._rows:
             self._check_ran(node)
+            self._check_whole(node)
             elements = self._store.elements(node)
             self._rows[node] = frames.rows(elements, self.measures[node].kind, self._order)
         return self._rows[node]
@@ -305,6 +318,17 @@ class Result:
     def _members(self, name: str) -> tuple[str, ...] | None:
         """Return the nodes of a group; None if no group has this name."""
         return next((group.members for group in self.graph.groups if group.name == name), None)
+
+    def _check_whole(self, node: str) -> None:
+        """Raise ResultError if only a sample of a node has come back from a cluster."""
+        if node not in self._sampled:
+            return
+        here, whole = sum(self._store.counts(node)), self.measures[node].elements_out or 0
+        raise ResultError(
+            f"{node!r} has {whole:,} elements on the cluster, and a sample of {here:,} is here",
+            remedy=f"result.table({node!r}) shows the sample, .to_pandas() returns it; "
+            f"mm.run(..., keep=[{node!r}]) brings the node back whole",
+        )
 
     def _check_ran(self, node: str) -> None:
         if node in self.measures:

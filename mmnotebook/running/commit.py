@@ -35,9 +35,14 @@ class Committer:
     ----------
     lean
         Whether the run uses the second lowering of each step kind that has two.
+    is_elsewhere
+        Whether the counts of this process do not say which nodes are finished.
+    sampled
+        The nodes of which only a sample is stored; no other run may find their entries.
     """
 
-    lean = False
+    lean = is_elsewhere = False
+    sampled: frozenset[str] = frozenset()
 
     def __init__(self, plan: Plan, live: RunState) -> None:
         self.plan, self.live = plan, live
@@ -52,6 +57,8 @@ class Committer:
     @fingerprint.scan_modules_once()
     def store_finished(self) -> None:
         """Store the nodes that are finished."""
+        if self.is_elsewhere:
+            return
         with self._lock:
             for name in [name for name in self.plan.drafts if self._is_over(name)]:
                 self._commit(name, self.live.counters, self.live.values)
@@ -63,6 +70,12 @@ class Committer:
             for name in list(self.plan.drafts):
                 self._check(name)
                 self._commit(name, counters, values)
+
+    @fingerprint.scan_modules_once()
+    def store_one(self, name: str, counters: Counters, values: Values) -> None:
+        """Store a node that is finished, in a run that ended early."""
+        with self._lock:
+            self._commit(name, counters, values)
 
     def _check(self, name: str) -> None:
         """Raise RunError if a node has outputs or failures, but none of them was stored."""
@@ -128,7 +141,11 @@ class Committer:
         partly = bool(counts.get(PASSING)) or any(w.node in self._partly for w in node.inputs)
         if partly:
             self._partly.add(name)
-        lasting = not reason and not any(wire.node in self._once for wire in node.inputs)
+        lasting = (
+            not reason
+            and name not in self.sampled
+            and not any(wire.node in self._once for wire in node.inputs)
+        )
         how = incremental.how(node, plan.prepared, whole, before) if lasting else None
         lasting = lasting and (how is not None or not partly)
         if not lasting:

@@ -25,6 +25,7 @@ from mmnotebook.results.records import Machine
 from mmnotebook.results.results import Result
 from mmnotebook.running import failures, identities, measures, spot_checks, verdicts, warning_counts
 from mmnotebook.running.commit import Committer
+from mmnotebook.running.elsewhere import Elsewhere, FarRun
 from mmnotebook.running.plan import Plan, plan
 from mmnotebook.running.progress import follows
 from mmnotebook.running.stored import StoredElements
@@ -67,7 +68,9 @@ class Execution:
         max_failed: float,
         subscribers: Sequence[events.Subscriber],
         found: Callable[[Result], None],
+        where: Elsewhere | None = None,
     ) -> None:
+        self.where = where
         self.graph, self.prepared, self.store, self.fresh = graph, prepared, store, fresh
         self.max_failed, self.subscribers, self.found = max_failed, list(subscribers), found
         self.order = tuple(node.name for node in prepared.graph.order())
@@ -83,6 +86,7 @@ class Execution:
         self._events: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
         self._is_checked = False
         self._differed: dict[str, str] = {}
+        self._paths: dict[str, str] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -180,6 +184,9 @@ class Execution:
 
     def _run_missing(self, runner: Any, options: Any) -> None:
         storage.session_folder()  # removes the files of killed processes
+        if self.where is not None:
+            self._run_elsewhere(self.where)
+            return
         run_id, drafts = self.live.run_id, dict(self.plan.drafts)
         folders = {name: draft.path for name, draft in drafts.items()}
         kept = (
@@ -214,6 +221,19 @@ class Execution:
             self.finishing.store_all(counters, values)
         finally:
             run_state.end(run_id)
+
+    def _run_elsewhere(self, where: Elsewhere) -> None:
+        self.finishing.is_elsewhere = True
+        far = FarRun(where, self.plan, self.live, self.finishing)
+        try:
+            far.run()
+            self._paths = far.paths()
+        except BaseException as error:  # noqa: BLE001 - raised again, as the user's own
+            self._raise(error, far.job.stores)
+        finally:
+            far.clean()
+        if self.live.stopped:
+            self._raise(None, far.job.stores)
 
     def _raise(self, error: BaseException | None, stores: failures.Stores) -> None:
         """Raise the error of the run with the message and remedy for the user."""
@@ -321,6 +341,8 @@ class Execution:
             self.machine,
             why={name: self.plan.why[name] for name in self.order},
             limit=self.prepared.limit,
+            sampled=self.finishing.sampled,
+            paths=self._paths,
             warnings=[one for name in self.order for one in found[name].warned],
             digests={name: spec.fingerprint for name, spec in self.prepared.models.items()},
         )

@@ -66,7 +66,9 @@ def stopped_early(graph: Graph, run: RunState) -> RunError:
     tally = run.tallies[name]
     failures = [Failure(*failed) for failed in run.failures if failed[0] == name]
     count = f"so far {tally.failed:,} of {tally.elements_in:,}"
-    return _too_many(graph, name, count, run.causes[name].ranked(), failures)
+    elsewhere = run.errors.get(name, {}).items()
+    found = run.causes[name].ranked() or [Cause(error, "", "", True, n) for error, n in elsewhere]
+    return _too_many(graph, name, count, found, failures)
 
 
 def _too_many(
@@ -86,6 +88,8 @@ def _too_many(
     if result is not None:
         where = f"{called('last')}.failed"
     remedy = f"fix it, or raise max_failed; the {which} are in {where}"
+    if not failures:
+        remedy = "fix it, or raise max_failed"
     if row := _of_row(graph[name], found):
         remedy = f"{row}\n  → {remedy}"
     return RunError(

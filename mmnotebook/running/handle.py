@@ -58,6 +58,25 @@ class Running:
         self._watched = threading.Event()
 
     @property
+    def run_id(self) -> str:
+        """The id of the run, for `mm.attach` if it runs on a cluster."""
+        return self._execution.live.run_id
+
+    @property
+    def key(self) -> str:
+        """The key of the run, a secret, which `mm.attach` needs on another machine.
+
+        Raises
+        ------
+        RunError
+            If the run is not on a cluster.
+        """
+        where = self._execution.where
+        if where is None or not where.wanted.lasts:
+            raise RunError("the run is not on a cluster", remedy="mm.run(graph, on=where)")
+        return where.place(self.run_id).key.hex()
+
+    @property
     def done(self) -> bool:
         """Whether the run has ended, with a result or an error."""
         return self._watched.is_set()

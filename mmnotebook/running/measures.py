@@ -49,23 +49,33 @@ class Measured:
         return cls(measure, models, tuple(warned))
 
 
-def from_beam(metrics: Any) -> tuple[Counters, Values]:
-    """Return Beam's counters and distributions, each merged over all steps."""
+def from_beam(metrics: Any, so_far: bool = False) -> tuple[Counters, Values]:
+    """Return Beam's counters and distributions, each merged over all steps.
+
+    Parameters
+    ----------
+    so_far
+        Return the counts of a run in progress, with those of unfinished bundles.
+    """
     counters: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     values: dict[str, dict[str, tuple[int, int, int]]] = defaultdict(dict)
     found = metrics.query()
     for entry in found["counters"]:
-        counters[entry.key.metric.namespace][entry.key.metric.name] += _value(entry)
+        counters[entry.key.metric.namespace][entry.key.metric.name] += _value(entry, so_far)
     for entry in found["distributions"]:
-        name, value = entry.key.metric, _value(entry)
+        name, value = entry.key.metric, _value(entry, so_far)
+        if not value.count:  # its maximum may be None
+            continue
         total, count, most = values[name.namespace].get(name.name, (0, 0, value.max))
         merged = (total + value.sum, count + value.count, max(most, value.max))
         values[name.namespace][name.name] = merged
     return counters, values
 
 
-def _value(entry: Any) -> Any:
-    return entry.committed if entry.committed is not None else entry.attempted
+def _value(entry: Any, so_far: bool) -> Any:
+    counts = (entry.committed, entry.attempted)
+    first, second = reversed(counts) if so_far else counts
+    return first if first is not None else second
 
 
 def measured(node: Node, counters: Counters, values: Values) -> Measured:

@@ -17,12 +17,16 @@ from mmnotebook.graph.graph import Graph
 from mmnotebook.graph.parameters import with_set
 from mmnotebook.results import latest
 from mmnotebook.results.results import Result
+from mmnotebook.running import elsewhere
+from mmnotebook.running.elsewhere import Elsewhere, RunTarget, Wanted
 from mmnotebook.running.execution import Execution
 from mmnotebook.running.fresh import Fresh, reasons
 from mmnotebook.running.handle import Running
 from mmnotebook.state import events
 from mmnotebook.store.cache import open_store
 
+SAMPLE = 10_000
+"""The default of `sample`."""
 # A weak reference, so that an ended run does not keep the elements of its sources in memory.
 _current: weakref.ref[Execution] | None = None
 _turn = threading.Lock()
@@ -42,6 +46,10 @@ def run(
     runner: Any = None,
     options: Any = None,
     set: Mapping[str, Any] | None = None,
+    staging: str | None = None,
+    on: RunTarget | None = None,
+    keep: Sequence[str] = (),
+    sample: int | None = None,
 ) -> Result: ...
 
 
@@ -59,6 +67,10 @@ def run(
     runner: Any = None,
     options: Any = None,
     set: Mapping[str, Any] | None = None,
+    staging: str | None = None,
+    on: RunTarget | None = None,
+    keep: Sequence[str] = (),
+    sample: int | None = None,
 ) -> Running: ...
 
 
@@ -76,6 +88,10 @@ def run(
     runner: Any = None,
     options: Any = None,
     set: Mapping[str, Any] | None = None,
+    staging: str | None = None,
+    on: RunTarget | None = None,
+    keep: Sequence[str] = (),
+    sample: int | None = None,
 ) -> Result | Running: ...
 
 
@@ -92,6 +108,10 @@ def run(
     runner: Any = None,
     options: Any = None,
     set: Mapping[str, Any] | None = None,
+    staging: str | None = None,
+    on: RunTarget | None = None,
+    keep: Sequence[str] = (),
+    sample: int | None = None,
 ) -> Result | Running:
     """Run a graph on Beam and keep the output of every node.
 
@@ -130,6 +150,18 @@ def run(
     set
         Values of the graph's parameters, by name; see `mm.parameter`. Other data and functions of
         the graph can be replaced too.
+    staging
+        A folder that this process and all workers of the runner see: a path, or a URL such as
+        "gs://bucket/folder". Models, data and outputs go through this folder if workers may have
+        another file system. Default: a folder in the option `temp_location`, if it is given.
+    on
+        The cluster to run on, from `mm.cluster`, in place of `runner`, `options` and `staging`. The
+        counts and failures of every node come back, and a sample of its elements.
+    keep
+        On a cluster: the names of the nodes that come back whole. So do their sources.
+    sample
+        On a cluster: about how many elements of every other node come back, the same ones for each
+        node. Default: 10,000.
 
     Returns
     -------
@@ -181,12 +213,20 @@ def run(
     _check(graph, limit, max_failed)
     graph = with_set(graph, set)
     part = graph if until is None else graph.validate().upto(until)
-    beam_options.check(runner, options)
+    wanted = _wanted(part, on, keep, sample)
+    if on is not None:
+        _check_alone(runner=runner, options=options, staging=staging)
+        runner, options, staging = on.create_runner(), on.pipeline_options(), on.staging
+    is_usual = runner is None and not options and staging is None
+    runner, options = beam_options.resolved(runner, options)
     anew = reasons(part, fresh)
+    where = None if is_usual else elsewhere.where(runner, options, staging, wanted)
+    if not wait:
+        elsewhere.check_background(where)
     record = _record(part, anew, {"options": options, "progress": progress})
     prepared = prepare.prepare(part, limit, record)
     interactive.prepare()
-    running = _begun(graph, prepared, anew, max_failed, subscribers)
+    running = _begun(graph, prepared, anew, max_failed, subscribers, where)
     try:
         if progress:
             running.show(background=not wait)
@@ -215,6 +255,7 @@ def _begun(
     fresh: Mapping[str, str],
     max_failed: float,
     subscribers: Sequence[events.Subscriber],
+    where: Elsewhere | None,
 ) -> Running:
     """Return the handle of a new run; raise RunError if another run is in progress."""
     global _current
@@ -233,9 +274,40 @@ def _begun(
             max_failed=max_failed,
             subscribers=subscribers,
             found=latest.remember,
+            where=where,
         )
         _current = weakref.ref(execution)
         return Running(execution)
+
+
+def _wanted(
+    graph: Graph, on: RunTarget | None, keep: Sequence[str], sample: int | None
+) -> Wanted | None:
+    """Return which outputs come back from a cluster; None for a run that is not on a cluster."""
+    if on is None:
+        _check_alone(keep=keep or None, sample=sample, on="one")
+        return None
+    if not isinstance(on, RunTarget):
+        raise RunError(f"on={on!r}; allowed: a cluster", remedy="mm.cluster(runner, staging=...)")
+    if sample is not None and not is_count(sample):
+        raise RunError(f"sample={sample!r}; allowed: a positive integer")
+    names = (keep,) if isinstance(keep, str) else tuple(keep)
+    for name in names:
+        if name not in graph:
+            raise graph.unknown(name)
+    return Wanted(SAMPLE if sample is None else sample, names, lasts=True)
+
+
+def _check_alone(**given: Any) -> None:
+    """Raise RunError for arguments that have no effect with, or without, `on`."""
+    without = given.pop("on", None)
+    for name, value in given.items():
+        if value is not None:
+            what = "only has an effect with on=" if without else "has no effect with on="
+            raise RunError(
+                f"{name}={value!r} {what}",
+                remedy="on=mm.cluster(...)" if without else f"mm.cluster(..., {name}=...)",
+            )
 
 
 def _check(graph: Any, limit: Any, max_failed: Any) -> None:

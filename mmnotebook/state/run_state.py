@@ -112,6 +112,8 @@ class RunState:
         The first failures of each node.
     causes
         The causes of all failures of each node.
+    errors
+        The number of failures of each node by class of errors, for nodes computed elsewhere.
     broken
         The node and model that raised an error which is not the failure of an element.
     costs
@@ -146,6 +148,7 @@ class RunState:
     broken: tuple[str, str | None] | None = None
     closed: bool = False
     causes: dict[str, Causes] = field(default_factory=lambda: defaultdict(Causes))
+    errors: dict[str, dict[str, int]] = field(default_factory=dict)
     failures: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     counters: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))

@@ -48,14 +48,25 @@ class _Unknown(Exception):
     """The dtype of a column cannot be inferred from example values."""
 
 
-def write_shard(draft: Path, number: int, value: Any, rows: int = 0) -> ShardInfo:
+def write_shard(draft: Path, number: int, value: object, rows: int = 0) -> ShardInfo:
     """Write a shard of a draft with its outline; see `eviction.write_shard`."""
     info = eviction.write_shard(draft, number, value, rows)
+    _write_beside(draft, info, value)
+    return info
+
+
+def write_plain(folder: Path, number: int, value: object, rows: int = 0) -> ShardInfo:
+    """Write a shard with its outline into a folder outside of any store."""
+    info = timed.write_shard(folder, number, value, rows)
+    _write_beside(folder, info, value)
+    return info
+
+
+def _write_beside(folder: Path, info: ShardInfo, value: Any) -> None:
     outline = None if isinstance(value, timed.Timed) else of_blocks(timed.values(value))
     if outline is not None:
         with suppress(OSError, StorageError):  # without an outline, tables read whole nodes
-            shards.write(_beside(draft, info), (info.checksum, outline))
-    return info
+            shards.write(_beside(folder, info), (info.checksum, outline))
 
 
 def read(entry: Entry) -> list[Outline] | None:

@@ -23,6 +23,7 @@ from mmnotebook.ui.common.arguments import FLAGS
 from mmnotebook.ui.common.variables import (
     Accepts,
     Variables,
+    is_cluster,
     is_function,
     is_graph,
     is_result,
@@ -36,6 +37,7 @@ _WORD = re.compile(r"(?:[^\W\d]\w*)?$")
 _LINE_NAME = re.compile(r"^\s*([^\W\d]\w*)\s*=", re.MULTILINE)
 _FILE_PLACE = re.compile(r"mm_model\s+\w+\s+[^\s-]\S*$|mm_model\s+\w+\s+$")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
+_FLAGS = (*FLAGS, "--probe")
 
 Candidates = Iterator[tuple[str, str]]
 
@@ -75,7 +77,7 @@ class Matcher:
         *words, typed = re.split(r"\s+", line)
         if typed.startswith("-"):
             return typed, self._options(magic)
-        if words and words[-1].startswith("-") and words[-1] not in FLAGS:
+        if words and words[-1].startswith("-") and words[-1] not in _FLAGS:
             return typed, self._values(words[-1])
         if magic == "mm_pipeline":
             typed, found = self._in_text("", line)
@@ -101,6 +103,8 @@ class Matcher:
             yield from self._of(lambda value: isinstance(value, type), "class")
         elif option == "--until":
             yield from self._nodes()
+        elif option == "--on":
+            yield from self._of(is_cluster, "cluster")
         elif option in ("-o", "-r", "--result"):
             yield from self._of(is_result, "result")
 
@@ -109,7 +113,7 @@ class Matcher:
         if magic == "mm_model":
             yield from _as("model", registry)
             yield from self._of(is_target, "variable")
-        elif magic in ("mm_run", "mm_builder"):
+        elif magic in ("mm_run", "mm_builder", "mm_check"):
             yield from self._of(is_graph, "graph")
         elif magic == "mm_export":
             yield from self._of(is_graph, "graph")

@@ -118,6 +118,16 @@ In the background:
 
 In Python: mm.run(graph, limit=..., until=..., max_failed=..., fresh=..., wait=False).
 """
+_CHECK = """
+The findings:
+
+  Each has a node, a reason, a remedy and a severity: an "error" lets a run fail or lose results, a
+  "warning" may do so, or lets the results differ. The code of the functions is read, but no
+  function is called. Without --on, the check is for any workers that share no files with this
+  machine.
+
+In Python: mm.check(graph, where, probe=True), where = mm.cluster("FlinkRunner", ...).
+"""
 _BUILDER = """
 If NAME is not a variable yet, the canvas is empty. The variable is assigned after every edit that
 leaves the graph valid. Executed again, the magic shows the same builder, with its layout and its
@@ -130,7 +140,7 @@ In Python: mm.Builder(graph).
 
 @magics_class
 class PipelineMagics(NotebookMagics):
-    """`%mm_model`, `%mm_pipeline`, `%mm_run` and `%mm_builder`."""
+    """`%mm_model`, `%mm_pipeline`, `%mm_run`, `%mm_check` and `%mm_builder`."""
 
     @no_var_expand
     @magic_arguments()
@@ -268,6 +278,37 @@ class PipelineMagics(NotebookMagics):
         """
         args = arguments.parse(self.mm_run, arguments.words(line))
         self._run(self.variables.graph(args.name), args, max_failed=args.max_failed)
+
+    @no_var_expand
+    @magic_arguments()
+    @arguments.manual("NAME [options]", _CHECK)
+    @argument("name", metavar="NAME", help="Variable of the graph.")
+    @argument(
+        "--on",
+        metavar="CLUSTER",
+        help="Variable of the cluster on which the graph will run (default: any).",
+    )
+    @argument(
+        "--probe",
+        action="store_true",
+        help="Ask a worker of the cluster for its packages and memory (default: off).",
+    )
+    @line_magic
+    def mm_check(self, line: str) -> None:
+        """Show what of a graph would not work, or work otherwise, on workers elsewhere.
+
+        Examples::
+
+          %mm_check digits_ab
+          %mm_check digits_ab --on where
+          %mm_check digits_ab --on where --probe
+        """
+        args = arguments.parse(self.mm_check, arguments.words(line))
+        graph = self.variables.graph(args.name)
+        where = None if args.on is None else self.variables.cluster(args.on)
+        from mmnotebook.clusters.check import check
+
+        display(check(graph, where, probe=args.probe))
 
     @no_var_expand
     @magic_arguments()

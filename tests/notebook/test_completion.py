@@ -32,6 +32,7 @@ def ab(notebook: Any) -> Any:
     notebook.run("%mm_model mlp net\n%mm_model tree forest")
     notebook.run('%mm_pipeline ab both = digits["x"] | [mlp, tree]')
     notebook.run('%mm_pipeline seq digits["x"] | halve | mlp')
+    notebook.run('import mmnotebook as mm\nflink = mm.cluster("FlinkRunner", flink_master="h:1")')
     return notebook
 
 
@@ -54,6 +55,10 @@ def ab(notebook: Any) -> Any:
         ("%mm_run ", {"ab", "seq"}),
         ("r = %mm_run s", {"seq"}),
         ("%mm_run ab --until tr", {"tree"}),
+        ("%mm_check s", {"seq"}),
+        ("%mm_check seq --", {"--on", "--probe"}),
+        ("%mm_check seq --on ", {"flink"}),
+        ("%mm_check --probe s", {"seq"}),
         ("%mm_inspect ha", {"halve"}),
         ("%mm_inspect bo", {"both"}),
         ("%mm_plot ", {"latency", "memory"}),

@@ -21,7 +21,7 @@ from matplotlib.image import imread
 import mmnotebook as mm
 from mmnotebook.ui.common.arguments import split_pipeline_line, words
 
-MAGICS = ("model", "pipeline", "run", "builder", "inspect", "trace", "plot", "doctor")
+MAGICS = ("model", "pipeline", "run", "check", "builder", "inspect", "trace", "plot", "doctor")
 
 
 @pytest.mark.parametrize(
@@ -216,6 +216,7 @@ def test_several_fields_and_a_function_of_the_output(notebook: Any) -> None:
         ("%mm_pipeline digits digits | halve", "give the pipeline another name"),
         ("%%mm_pipeline a-b\ndigits | halve", "'a-b' cannot be the name of a variable"),
         ("%mm_run", "NAME"),
+        ("%mm_check", "NAME"),
         ("%mm_run a --max-failed 2", "'2' is not a number from 0 to 1"),
         ("%mm_plot speed", "invalid choice: 'speed'"),
         ("%mm_inspect mlp 'x", "a quote is not closed"),
@@ -237,6 +238,9 @@ def test_a_wrong_line_is_a_usage_error(notebook: Any, line: str, message: str) -
         ("%mm_model mlp net --unbatched --batch-axis 1", "batched=False"),
         ("%mm_run digits_ba", "did you mean 'digits_ab'?"),
         ("%mm_run digits", "'digits' is not a pipeline: it is a DataFrame"),
+        ("%mm_check digits_ba", "did you mean 'digits_ab'?"),
+        ("%mm_check digits_ab --on digits", "'digits' is not a cluster: it is a DataFrame"),
+        ("%mm_check digits_ab --probe", "probe=True needs a cluster"),
         ("%mm_inspect mlp -r digits", "'digits' is not a result: it is a DataFrame"),
         ("%mm_pipeline digits_ba --run", "did you mean 'digits_ab'?"),
     ],
@@ -248,6 +252,16 @@ def test_a_user_error_has_a_remedy(notebook: Any, line: str, message: str) -> No
     assert message in printed
     assert "→" in printed
     assert "Traceback" not in printed
+
+
+def test_the_check_of_a_graph(notebook: Any) -> None:
+    notebook.run("def opens(row):\n    return open(row)")
+    notebook.run("%mm_pipeline risky digits | opens")
+    notebook.run('import mmnotebook as mm\nhere = mm.cluster("FnApiRunner")')
+    (shown,) = notebook.run("%mm_check risky").outputs
+    assert "opens files" in shown.data["text/plain"]
+    (shown,) = notebook.run("%mm_check risky --on here --probe").outputs
+    assert shown.data["text/plain"] == "ready: no findings"
 
 
 def test_a_line_is_not_expanded(notebook: Any) -> None:

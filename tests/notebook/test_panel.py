@@ -659,3 +659,20 @@ class TestControls:
 
 def _below(widget: Any) -> list[Any]:
     return [widget, *(one for child in getattr(widget, "children", ()) for one in _below(child))]
+
+
+def test_the_findings_of_a_check_are_shown_until_the_graph_changes() -> None:
+    session = Session(
+        Node.make("digits", "source", data="digits"),
+        Node.make("halve", "map", ["digits"], function="halve"),
+    )
+    session.show()
+    before = session.panel.summary.value
+    session.panel.checked = session.document.graph, [Problem("halve opens <files>", "halve")]
+    session.show()
+    assert "On workers elsewhere:" in session.panel.summary.value
+    assert "halve opens &lt;files&gt;" in session.panel.summary.value
+    session.document = replace(session.document, graph=Graph(session.document.graph.nodes[:1]))
+    session.show()
+    assert "On workers elsewhere:" not in session.panel.summary.value
+    assert "On workers elsewhere:" not in before

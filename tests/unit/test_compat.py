@@ -35,6 +35,7 @@ import pytest
 import torch
 from apache_beam.internal.cloudpickle import cloudpickle as beams_cloudpickle
 from apache_beam.ml.inference import base, onnx_inference
+from apache_beam.options import pipeline_options
 from apache_beam.runners.interactive import (
     background_caching_job,
     cache_manager,
@@ -132,6 +133,44 @@ class TestThePackage:
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert done.stdout.strip() == "[]", done.stderr
+
+
+class TestOptions:
+    def test_the_parser_of_options(self) -> None:
+        parser = beam.OptionParser()
+        added = {option.dest: option for option in parser.add(pipeline_options.DebugOptions)}
+        assert isinstance(added["experiments"], argparse.Action)
+        assert parser.parse_args(["--experiments=a"]).experiments == ["a"]
+        with pytest.raises(ValueError, match="unrecognized arguments"):
+            parser.parse_args(["--no_such_option=1"])
+        assert parser.add(type("Empty", (pipeline_options.PipelineOptions,), {})) == []
+
+    def test_options_that_can_repeat(self) -> None:
+        added = beam.OptionParser().add(pipeline_options.WorkerOptions)
+        repeats = {option.dest: beam.can_repeat(option) for option in added}
+        assert repeats["num_workers"] is False
+        assert repeats["use_public_ips"] is False
+        assert repeats["sdk_harness_container_image_overrides"] is True
+
+    def test_what_options_hold(self) -> None:
+        made = pipeline_options.PipelineOptions(["--job_name=a"], region="b")
+        assert beam.option_flags(made) == ["--job_name=a"]
+        assert beam.option_flags(pipeline_options.PipelineOptions()) is None
+        assert beam.option_overrides(made)["region"] == "b"
+
+    def test_the_creation_of_a_runner(self) -> None:
+        assert type(beam.create_runner("FnApiRunner")).__name__ == "FnApiRunner"
+        with pytest.raises(ValueError, match="Unexpected pipeline runner"):
+            beam.create_runner("NoRunner")
+
+    def test_the_problems_of_options(self) -> None:
+        made = pipeline_options.PipelineOptions(["--environment_type=EXTERNAL"])
+        (found,) = beam.option_problems(made, None, [pipeline_options.PortableOptions])
+        assert "external_service_address is required" in found
+        assert beam.option_problems(made, None, []) == []
+
+    def test_the_types_of_environments(self) -> None:
+        assert {"DOCKER", "EXTERNAL", "LOOPBACK", "PROCESS"} == set(beam.ENVIRONMENTS)
 
 
 class TestWindowedValues:

@@ -220,22 +220,24 @@ class _WriteShards(PlainFn):
         except MMError as error:
             raise run_state.stop(self.run_id, error) from error
         except Exception as error:
-            raise run_state.stop(self.run_id, self._cause(error)) from error
+            cause = cannot_store(error, self._writer.buffer, self.name)
+            raise run_state.stop(self.run_id, cause) from error
         run = run_state.find(self.run_id)
         if run is not None and self.name in run.tallies:
             run.tallies[self.name].stored += elements
         return name
 
-    def _cause(self, error: Exception) -> RunError:
-        """Return the error for the user, which names the first element that cannot be stored."""
-        what = "a watched PCollection" if self.name is None else f"node {self.name!r}"
-        for name, value in _named(self._writer.buffer):
-            try:
-                coders.dump(value, io.BytesIO())
-            except Exception as own:  # noqa: BLE001 - whatever a foreign object's pickling raises
-                text = f"{what}: the value for {name!r} cannot be stored: "
-                return unstorable(text + one_line(own), self.name)
-        return RunError(f"{what}: its elements cannot be stored: {one_line(error)}")
+
+def cannot_store(error: Exception, elements: Sequence[Any], node: str | None) -> RunError:
+    """Return the error for the user, which names the first element that cannot be stored."""
+    what = "a watched PCollection" if node is None else f"node {node!r}"
+    for name, value in _named(elements):
+        try:
+            coders.dump(value, io.BytesIO())
+        except Exception as own:  # noqa: BLE001 - whatever a foreign object's pickling raises
+            text = f"{what}: the value for {name!r} cannot be stored: "
+            return unstorable(text + one_line(own), node)
+    return RunError(f"{what}: its elements cannot be stored: {one_line(error)}")
 
 
 class StoreShards(_WriteShards):

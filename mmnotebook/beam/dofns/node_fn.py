@@ -72,6 +72,7 @@ class NodeFn(pickling.Sent, PlainFn, ABC):
 
     def process(self, element: Any) -> Iterator[Any]:
         self.track.check()
+        self.track.report_early()
         if isinstance(element, Block):
             element = self.track.picked(element, self.select)
             self.track.watch_folders(element)

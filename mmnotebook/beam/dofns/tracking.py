@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,7 +27,11 @@ PASSING = "passing"
 """The counter of failures that may not recur."""
 REUSED = "reused"
 """The counter of elements whose outcomes are read from the cache."""
+CAUSE = "failed by "
+"""The start of the name of a counter of failures with one class of errors."""
 _END = object()
+_EVERY = 1.0
+"""Seconds between two reports of a step in another process; the runner collects them."""
 
 
 @dataclass
@@ -66,6 +71,21 @@ class Tracker:
         self.passing: set[str] = set()
         counted = ("elements_in", "elements_out", "failed", PASSING, REUSED)
         self._counts = dict.fromkeys(counted, 0)
+        self._causes: Counter[str] = Counter()
+        self._next: float | None = None
+
+    def report_early(self) -> None:
+        """Publish counts before a bundle ends too, if the run is not in this process.
+
+        Call this in the thread that processes the bundle, which then calls all other methods.
+        """
+        if self.run is None:
+            self._next = time.monotonic() + _EVERY
+
+    def _report(self) -> None:
+        if self._next is not None and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _EVERY
+            self.publish()
 
     def check(self) -> None:
         """Raise `Stopped` if the run was stopped."""
@@ -86,6 +106,8 @@ class Tracker:
         """Count elements of the node's input."""
         self._counts["elements_in"] += count
         self.tally.elements_in += count
+        if self.run is None:
+            self._report()
 
     def count_outputs(self, count: int) -> None:
         """Count elements of the node's output."""
@@ -107,6 +129,8 @@ class Tracker:
             self.passing.add(element_id)
         if self.run is not None:
             self.run.failed(self.node, failed)
+        else:
+            self._causes[failed.error] += 1
         return failed
 
     def count_known(self, count: int, failed: Iterable[Failure]) -> None:
@@ -148,6 +172,8 @@ class Tracker:
         for place, value in enumerate(values):
             if run is not None:
                 run.check()
+            else:
+                self._report()
             if enters:
                 counts["elements_in"] += 1
                 tally.elements_in += 1
@@ -239,8 +265,10 @@ class Tracker:
     def publish(self) -> None:
         """Add the counts to Beam's metrics; call this before a bundle ends."""
         counts = {**self._counts, "microseconds": round(self.seconds * 1e6)}
+        counts |= {f"{CAUSE}{error}": count for error, count in self._causes.items()}
         add_counts(self.run, NODE_NAMESPACE + self.node, counts)
-        self._counts = dict.fromkeys(self._counts, 0)
+        self._counts.update(dict.fromkeys(self._counts, 0))  # `_each` still refers to it
+        self._causes.clear()
         self.seconds = 0.0
 
 

@@ -167,6 +167,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         if not batch:  # Beam yields an empty batch if the first block is big
             return []
         track = Tracker(self.node, self.run_id)
+        track.report_early()
         made = self.predictions(track, batch, model, inference_args)
         track.publish()
         track.flow.given += sum(map(weight, made))

@@ -44,15 +44,8 @@ class Meter:
             if size is not None:
                 self._values[metric] = size
 
-    def call(self, work: Callable[[], Any]) -> Any:
-        """Count and time a call of the model; a call that raises is not counted."""
-        started = time.perf_counter()
-        results = work()
-        self.called(time.perf_counter() - started)
-        return results
-
     def called(self, seconds: float) -> None:
-        """Count a call that took this many seconds."""
+        """Count a call that returned after this many seconds."""
         self._counts["batches"] += 1
         self._counts[f"{LATENCY}{metrics.bucket(seconds * 1000)}"] += 1
         self._values["slowest_ns"] = max(self._values.get("slowest_ns", 1), round(seconds * 1e9))

@@ -277,6 +277,39 @@ class Builder(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._studio.runner.wait(timeout)
         return self.result
 
+    def check(self, where: Any = None, *, probe: bool = False) -> Any:
+        """Check the graph for workers elsewhere; the panel shows what is found.
+
+        Parameters
+        ----------
+        where
+            Where the graph will run: `mm.cluster(...)`; None for any workers elsewhere.
+        probe
+            Run a pipeline of one element, which asks a worker for its packages and memory.
+
+        Returns
+        -------
+        Readiness
+            The findings. The panel shows them until the graph changes.
+
+        Raises
+        ------
+        GraphError, ModelError, RunError
+            If the graph is not valid, or a name is unknown.
+
+        See Also
+        --------
+        mmnotebook.check : The same for a graph.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1], double=lambda x: 2 * x)
+        >>> mm.Builder(graph).check()
+        ready: no findings
+        """
+        return self._studio.check(where, probe)
+
     def cell(self, name: str | None = None) -> str:
         """Return the `%%mm_pipeline` cell that creates this graph.
 

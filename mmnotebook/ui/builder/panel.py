@@ -36,6 +36,12 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         Applies a command; returns why it cannot be applied, or None.
     names
         Returns the current lookup of names.
+
+    Attributes
+    ----------
+    checked
+        The graph that was checked for workers elsewhere, and what was found. It is shown until the
+        graph changes.
     """
 
     def __init__(self, edit: Edit, names: Callable[[], Names]) -> None:
@@ -44,6 +50,7 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._graph = Graph()
         self._selection: tuple[str, ...] = ()
         self._problems: Sequence[Problem] = ()
+        self.checked: tuple[Graph, Sequence[Problem]] = (Graph(), ())
         self.node: NodeView | None = None
         self._views: deque[NodeView] = deque()
         self.several = SeveralView(edit)
@@ -71,7 +78,8 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
         names = self._names()  # before the lock is taken, as this may wait for another lock
         with self._lock:
             before, self._graph = self._graph, document.graph
-            self._problems = problems
+            checked, findings = self.checked
+            self._problems = [*problems, *(findings if checked == self._graph else ())]
             self._selection = tuple(name for name in selection if name in document.graph)
             if len(self._selection) == 1:
                 self._show_node(self._selection[0], before, names)
@@ -81,7 +89,8 @@ class Panel(VBox):  # type: ignore[misc]  # ipywidgets has no types
                 self.several.show(self._graph, self._selection)
                 self._put(self.several)
             else:
-                style.put(self.summary, _summary(self._graph, names, problems))
+                found = self._problems[len(problems) :]
+                style.put(self.summary, _summary(self._graph, names, problems, found))
                 self._put(self.summary, *([self.may_fail] if len(self._graph) else []))
 
     @property
@@ -212,8 +221,10 @@ class SeveralView(VBox):  # type: ignore[misc]  # ipywidgets has no types
         style.put(self._line, "" if refused is None else style.error(refused))
 
 
-def _summary(graph: Graph, names: Names, problems: Sequence[Problem]) -> str:
-    """Return the HTML that describes the graph: its steps, models and problems."""
+def _summary(
+    graph: Graph, names: Names, problems: Sequence[Problem], findings: Sequence[Problem]
+) -> str:
+    """Return the HTML that describes the graph: its steps, models, problems and findings."""
     if not len(graph):
         return style.hint("The canvas is empty: drag data, models and steps onto it.")
     models = models_of(graph)
@@ -229,8 +240,18 @@ def _summary(graph: Graph, names: Names, problems: Sequence[Problem]) -> str:
         f"{style.hint(f'models: {listed}' if listed else 'no models yet')}"
         f'<div class="mm-summary">{state}</div>'
         f"{style.problems([*problems[:_LISTED], *more])}"
+        f"{_elsewhere(findings)}"
         f"{style.hint('Select a step to see and change what it does.')}"
     )
+
+
+def _elsewhere(findings: Sequence[Problem]) -> str:
+    """Return the HTML of the findings of a check for workers elsewhere; "" for none."""
+    if not findings:
+        return ""
+    more = [f"and {len(findings) - _LISTED} more"] if len(findings) > _LISTED else []
+    head = '<div class="mm-summary">On workers elsewhere:</div>'
+    return head + style.problems([*findings[:_LISTED], *more])
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -96,6 +96,17 @@ class Studio:
         if not self.runner.start(part, **{"max_failed": self.panel.max_failed, **options}):
             raise RunError("a run is already in progress", remedy="stop it, or wait until it ends")
 
+    def check(self, where: Any, probe: bool) -> Any:
+        """Check the graph for workers elsewhere; return the findings and show them in the panel."""
+        from mmnotebook.clusters.check import check
+
+        graph = self.editor.graph
+        found = check(graph, where, probe=probe)
+        told = [Problem(f"{one.reason} → {one.remedy}", one.node or None) for one in found.findings]
+        self.panel.checked = graph, told
+        self._show_selection(self.editor.problems())
+        return found
+
     def take(self, graph: Graph) -> None:
         """Show the variable's current graph; undo restores the previous one."""
         if graph == self.last_good:

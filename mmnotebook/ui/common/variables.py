@@ -34,6 +34,10 @@ def is_result(value: Any) -> bool:
     return is_a(value, {("mmnotebook", "Result")})
 
 
+def is_cluster(value: Any) -> bool:
+    return is_a(value, {("mmnotebook", "Cluster")})
+
+
 def is_target(value: Any) -> bool:
     """Return whether a value can be registered as a model."""
     return role_of(value) == "unregistered" or isinstance(value, (str, PurePath))
@@ -84,6 +88,11 @@ class Variables:
         if latest.last() is None:
             raise VariableError("nothing has been run yet", remedy="%mm_run PIPELINE runs one")
         return latest.last()
+
+    def cluster(self, name: str) -> Any:
+        """Return the cluster with this name."""
+        hint = self._creation_hint(name, '{} = mm.cluster("FlinkRunner", ...) describes one')
+        return self._find(name, "cluster", is_cluster, hint)
 
     def target(self, text: str) -> Any:
         """Return the model that a word names: a variable, an attribute, or the path of a file."""

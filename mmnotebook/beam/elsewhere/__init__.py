@@ -1,0 +1,1 @@
+"""Pipelines whose workers may have another file system than this process."""
