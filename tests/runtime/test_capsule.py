@@ -129,7 +129,7 @@ def test_a_damaged_capsule_is_refused(ran: mm.Result, tmp_path: Path) -> None:
         parts = {name: archive.read(name) for name in archive.namelist()}
     about, chance = json.loads(parts["capsule.json"]), random.Random(0)
     refused = 0
-    for _ in range(150):
+    for _ in range(60):
         changed = json.loads(json.dumps(about))
         key = chance.choice(list(changed))
         changed[key] = chance.choice([None, -1, "x", [], {}, [[1]], {"data": 1}, {"data": {}}])
@@ -141,7 +141,7 @@ def test_a_damaged_capsule_is_refused(ran: mm.Result, tmp_path: Path) -> None:
             refused += 1
         else:
             assert repr(opened) and len(opened["data"]) == 3
-    assert refused > 90
+    assert refused > 35
     _pack(
         tmp_path / "future",
         {**parts, "capsule.json": json.dumps({**about, "mmcapsule": 2}).encode()},

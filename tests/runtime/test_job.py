@@ -66,6 +66,7 @@ def command(*args: str) -> subprocess.Popen[str]:
     return subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True)
 
 
+@pytest.mark.slow
 def test_a_run_writes_outputs_events_and_a_summary(folder: Path) -> None:
     more = ("--output", "line=out.jsonl", "--progress", "json", "--summary", "json")
     process = command(*GIVEN, *MODEL, *more)
@@ -90,6 +91,16 @@ def test_the_summary_is_text_by_default(folder: Path, capsys: pytest.CaptureFixt
     assert "wrote double to out.csv" in shown.out and "Result: 3 nodes" in shown.out
     assert "double: 1 element" in shown.err
     assert len(pd.read_csv("out.csv")) == 1
+
+
+def test_events_and_the_summary_are_json_on_request(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*MODEL, "--progress", "json", "--summary", "json") == 0
+    shown = capsys.readouterr()
+    events = [json.loads(line)["event"] for line in shown.err.splitlines()]
+    assert events[0] == "RunStarted" and events[-1] == "RunFinished"
+    assert json.loads(shown.out)["nodes"]["line"]["elements_out"] == 2
 
 
 def test_a_branch_node_is_written_whole(folder: Path) -> None:

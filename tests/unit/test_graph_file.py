@@ -17,7 +17,7 @@ from mmnotebook.export.graph_file import GraphFile
 from tests.unit.strategies import graphs
 
 many = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 EXAMPLE = "s = rows | split({'a': 0.5, 'b': 0.5})\ns.a | one\ns.b | other | map(f)"
 NUMBERS = st.integers(-9, 9) | st.floats(-1e6, 1e6)
