@@ -91,7 +91,12 @@ def _add_run(commands: Any) -> None:
         help="share of a node's elements that may fail, from 0 to 1 (default: 0.1)",
     )
     parser.add_argument("--fresh", action="store_true", help="read nothing from the cache")
-    parser.add_argument("--on", type=Path, metavar="FILE", help="a cluster, as a .toml file")
+    parser.add_argument(
+        "--on",
+        type=Path,
+        metavar="FILE",
+        help="a cluster: runner, staging, worker_pool and a table options, in a .toml file",
+    )
     parser.add_argument(
         "--progress",
         choices=("text", "json", "none"),

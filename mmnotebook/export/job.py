@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mmnotebook.errors import InterruptedRunError, MMError
-from mmnotebook.export import graph_file, registrations
+from mmnotebook.export import graph_file, job_target, registrations
 from mmnotebook.export.graph_file import GraphFile
 from mmnotebook.export.job_arguments import UsageError, functions, missing, named, pairs
 from mmnotebook.export.job_progress import Lines
@@ -41,6 +41,7 @@ def _run(args: argparse.Namespace) -> int:
     lines = Lines(args.progress, sys.stderr)
     try:
         graph, outputs = _prepared(args)
+        target = None if args.on is None else job_target.read(args.on)
         result = run_graph(
             graph,
             limit=args.limit,
@@ -48,6 +49,7 @@ def _run(args: argparse.Namespace) -> int:
             fresh=args.fresh,
             progress=False,
             subscribers=[lines],
+            on=target,
         )
     except InterruptedRunError:
         raise
@@ -109,11 +111,6 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"--limit {args.limit}; allowed: a positive number")
     if not 0 <= args.max_failed <= 1:
         raise UsageError(f"--max-failed {args.max_failed}; allowed: a share from 0 to 1")
-    if args.on is not None:
-        raise UsageError(
-            f"--on {args.on}: this release runs a graph file in this process only",
-            remedy="leave --on out",
-        )
 
 
 def _names(graph: Graph) -> dict[str, list[str]]:

@@ -179,3 +179,32 @@ def test_a_signal_stops_a_run_cleanly(number: int, code: int, folder: Path) -> N
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr and stderr.endswith("stopped\n") and not stdout
     assert not Path("o.csv").exists()
+
+
+RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+
+
+def test_a_job_runs_where_a_file_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("where.toml").write_text(f'runner = "{RUNNER}"\n[options]\njob_name = "nightly"\n')
+    assert run(*MODEL, "--on", "where.toml", "--output", "line=out.jsonl") == 0
+    assert len(pd.read_json("out.jsonl", lines=True)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("runner = ", "cannot read 'where.toml'"),
+        ("runer = 'FlinkRunner'", "did you mean 'runner'"),
+        ("runner = 3", "it must be a name"),
+        ("staging = 'x'", "it must be a name"),
+        ("runner = 'FlinkRunner'\nstaging = 3", "staging is 3"),
+        ("runner = 'FlinkRuner'", "FlinkRunner"),
+        ("runner = 'FlinkRunner'\n[options]\nflink_mastr = 'h:1'", "did you mean 'flink_master'"),
+    ],
+)
+def test_a_wrong_description_of_a_cluster_ends_with_2(
+    text: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("where.toml").write_text(text)
+    assert run(*MODEL, "--on", "where.toml") == 2
+    assert message in capsys.readouterr().err
