@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
+import itertools
 import json
 import platform
 import zipfile
@@ -121,9 +122,27 @@ def _parts(result: Result, sample: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _origins(result: Result, sample: int) -> set[str]:
-    """Return the ids of the first elements of each source."""
+    """Return the ids of the first elements of each source.
+
+    If the result itself has only a sample of some nodes, these are ids of that sample.
+    """
+    kept = _kept(result)
     sources = [node.name for node in result.graph if not node.inputs and node.name in result]
-    return {name for source in sources for name in result.elements(source).ids[:sample]}
+    found: set[str] = set()
+    for source in sources:
+        ids = (one for one in result.elements(source).ids if kept is None or one in kept)
+        found.update(itertools.islice(ids, sample))
+    return found
+
+
+def _kept(result: Result) -> set[str] | None:
+    """Return the origins of the nodes of which only a sample is stored; None for no such node."""
+    found: set[str] | None = None
+    for name, measure in result.measures.items():
+        elements = result.elements(name)
+        if len(elements.ids) < (measure.elements_out or 0):
+            found = (found or set()).union(elements.origins)
+    return found
 
 
 def _rows(result: Result, node: str, chosen: set[str]) -> list[list[str | None]]:

@@ -62,7 +62,9 @@ def test_a_capsule_has_the_measures_and_a_sample(ran: mm.Result, tmp_path: Path)
     assert opened.about["versions"]["apache-beam"] and opened.digests == ran.digests
     assert "the rows are a sample" in repr(opened)
     assert Run.of(opened, 1).elements == 40
-    assert mm.export.capsule(opened, tmp_path / "again").stat().st_size
+    again = mm.open(mm.export.capsule(opened, tmp_path / "again", sample=100))
+    assert again.note == opened.note
+    pd.testing.assert_frame_equal(again["adder"], opened["adder"])
 
 
 def test_no_pickle_and_no_object_is_in_a_capsule(ran: mm.Result, tmp_path: Path) -> None:
