@@ -5,6 +5,7 @@ To make a name public, import it here as itself: `from mmnotebook.HOME import NA
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from mmnotebook import export as export
 from mmnotebook.beam.compiler import compile_graph as compile_graph
 from mmnotebook.clusters.attach import AttachedRun as AttachedRun
 from mmnotebook.clusters.attach import attach as attach
@@ -24,6 +25,7 @@ from mmnotebook.errors import ResultError as ResultError
 from mmnotebook.errors import RunError as RunError
 from mmnotebook.errors import StillRunningError as StillRunningError
 from mmnotebook.errors import StorageError as StorageError
+from mmnotebook.export.files import open as open
 from mmnotebook.fingerprint.declared import depends as depends
 from mmnotebook.fingerprint.declared import pure as pure
 from mmnotebook.graph.graph import Graph as Graph
@@ -32,6 +34,7 @@ from mmnotebook.graph.graph import Input as Input
 from mmnotebook.graph.graph import Node as Node
 from mmnotebook.graph.models import ModelSpec as ModelSpec
 from mmnotebook.graph.models import registry as registry
+from mmnotebook.graph.parameters import parameter as parameter
 from mmnotebook.model.loaded.models import models as models
 from mmnotebook.model.loaded.models import unload as unload
 from mmnotebook.model.registered.register import register as register

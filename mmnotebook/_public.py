@@ -58,6 +58,8 @@ def resolve(name: str) -> Any:
     found: Any
     if name == "__all__":
         found = list(homes())
+    elif homes().get(name) == _PACKAGE:
+        found = import_module(f"{_PACKAGE}.{name}")
     elif name in homes():
         # As in `from HOME import NAME`, NAME can also be a module.
         found = getattr(_imported(homes()[name], name), name)

@@ -181,7 +181,8 @@ class Module(_Written):
         module = getattr(mm, name)
         yield from (f".. py:module:: mmnotebook.{name}", "")
         for member, value in vars(module).items():
-            if member.startswith("_") or getattr(value, "__module__", None) != module.__name__:
+            inside = getattr(value, "__module__", None) == module.__name__
+            if member.startswith("_") or not (inside or member in getattr(module, "__all__", ())):
                 continue
             if inspect.isclass(value) or inspect.isfunction(value):
                 kind = "class" if inspect.isclass(value) else "function"

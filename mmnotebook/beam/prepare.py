@@ -20,6 +20,7 @@ from mmnotebook.fingerprint.identity import scan_modules_once
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
 from mmnotebook.graph.names import Names, how_to_bind, notebook_names
+from mmnotebook.graph.parameters import Parameter, unset
 from mmnotebook.model.registered import newest_file, register
 from mmnotebook.sources import fields, objects, overlap, sources, writers
 from mmnotebook.steps import field_flow
@@ -376,7 +377,10 @@ def _transform(
 
 def _bound(name: str, node: str, role: str, names: Names) -> Any:
     try:
-        return names.object(name)
+        found = names.object(name)
+        if isinstance(found, Parameter):
+            raise unset(name, found, node)
+        return found
     except KeyError:
         if role == "function" and hasattr(builtins, name):
             return getattr(builtins, name)

@@ -43,9 +43,13 @@ def from_json(text: str) -> Graph:
 def loaded(text: str) -> Any:
     """Parse a JSON text; raise GraphError if it is not JSON."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except (ValueError, TypeError, RecursionError) as error:
         raise _no_json(error) from error
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def of_data(data: Any) -> Graph:

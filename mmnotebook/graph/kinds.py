@@ -93,6 +93,9 @@ class StepKind:
     lean
         A second lowering for runs in this process, with the same results and fewer transforms. If
         None, these runs also use `lowering`.
+    script
+        How a step is written in a script of plain Beam: a function, written as "module:name". If
+        "", a graph with such a step is written with `mode="mmnotebook"` only.
     inputs
         "none" for a source; "any" for one input or several inputs; "join" for a step that combines
         several outputs for one element.
@@ -139,6 +142,7 @@ class StepKind:
     params: tuple[Param, ...] = ()
     lowering: str = ""
     lean: str | None = None
+    script: str = ""
     inputs: Literal["none", "any", "join"] = "any"
     arms: str | None = None
     ends: bool = False

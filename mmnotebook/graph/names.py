@@ -21,6 +21,7 @@ _DATA = {
     ("numpy", "ndarray"),
     ("torch", "Tensor"),
     ("apache_beam", "PTransform"),
+    ("mmnotebook", "Parameter"),
 }
 _PIPELINES = {("mmnotebook", "Graph")}
 _MODELS = {

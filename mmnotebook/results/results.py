@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -10,9 +11,9 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
-from mmnotebook.errors import ResultError, RunError, no_attribute
+from mmnotebook.errors import ResultError, RunError, no_attribute, shown
 from mmnotebook.graph.graph import Graph, Node
-from mmnotebook.results import arms, frames, metrics, summary
+from mmnotebook.results import arms, frames, merging, metrics, summary
 from mmnotebook.results.metrics import ModelMeasure, NodeMeasure
 from mmnotebook.results.node_table import NodeTable, StoredNode
 from mmnotebook.results.records import Elements, ElementStore, Machine, Warned
@@ -44,6 +45,14 @@ class Result:
         The measures of each model, by name, with the sketch of its latencies.
     warned
         The distinct warnings of the nodes; `warnings` is the same as a DataFrame.
+    digests
+        The digest of the content of each model that ran, by model name.
+    run_ids
+        The ids of the runs whose measures the result has: one, or several after `merge`.
+    note
+        What the rows are, if they are not all rows of the run; None otherwise.
+    about
+        Facts about the run that a capsule keeps, such as "versions"; {} for a run of this process.
 
     See Also
     --------
@@ -77,6 +86,10 @@ class Result:
         why: Mapping[str, str] | None = None,
         limit: int | None = None,
         warnings: Sequence[Warned] = (),
+        digests: Mapping[str, str] | None = None,
+        run_ids: Sequence[str] | None = None,
+        note: str | None = None,
+        arms: pd.DataFrame | None = None,
         sampled: Collection[str] = (),
         paths: Mapping[str, str] | None = None,
     ) -> None:
@@ -84,12 +97,14 @@ class Result:
 
         Parameters
         ----------
-        graph, seconds, machine, why, limit
+        graph, seconds, machine, why, limit, digests, run_ids, note
             The attributes of these names.
         store
             The storage of the run's elements.
         nodes, models, warnings
             The attributes `measures`, `sketches` and `warned`.
+        arms
+            The table of branches; None computes it from the elements.
         sampled
             The nodes of which only a sample is stored.
         paths
@@ -103,7 +118,12 @@ class Result:
         self.why = dict(why or {})
         self.limit = limit
         self.warned = tuple(warnings)
+        self.digests = dict(digests or {})
+        self.run_ids = tuple(run_ids or (uuid.uuid4().hex,))
+        self.note = note
+        self.about: dict[str, Any] = {}
         self.finished = datetime.now().astimezone()
+        self._given_arms = arms
         self._sampled, self._paths = frozenset(sampled), dict(paths or {})
         self._store = store
         self._rows: dict[str, pd.DataFrame] = {}
@@ -474,6 +494,8 @@ class Result:
         >>> mm.run(graph, progress=False).arms["elements"].to_dict()
         {('switch', 'small'): 2, ('switch', 'large'): 1}
         """
+        if self._given_arms is not None:
+            return self._given_arms
         ran = [node for node in self.graph.order() if node.name in self.measures]
         return arms.table(ran, self._store.elements)
 
@@ -504,6 +526,59 @@ class Result:
         if all(wire.node == upstream.name for wire in node.inputs):
             return self.measures[node.name].elements_in
         return None
+
+    def merge(self, other: Result) -> Result:
+        """Add the counts and the latency sketches of another run, or capsule, of the same graph.
+
+        Parameters
+        ----------
+        other
+            The other result, or a capsule that `mm.open` opened.
+
+        Returns
+        -------
+        Result
+            The sum. Its rows and failures are those of this result; `note` says so.
+
+        Raises
+        ------
+        ResultError
+            If `other` is of another graph, has other models, or is already a part of this result.
+
+        See Also
+        --------
+        mmnotebook.export.capsule : Write a run to a file.
+
+        Examples
+        --------
+        >>> import mmnotebook as mm
+        >>> graph = mm.pipeline("numbers | double", numbers=[1, 2], double=lambda x: 2 * x)
+        >>> first = mm.run(graph, progress=False)
+        >>> second = mm.run(graph.bind(numbers=[3, 4, 5]), progress=False)
+        >>> first.merge(second).nodes["elements_out"].to_dict()
+        {'numbers': 5, 'double': 5}
+        """
+        if not isinstance(other, Result):
+            raise ResultError(f"merge takes a result or a capsule, not {shown(other)}")
+        merging.check(self.graph, other.graph, self.digests, other.digests)
+        if not set(self.run_ids).isdisjoint(other.run_ids):
+            raise ResultError("the other result has a run that is already a part of this one")
+        merged = Result(
+            self.graph,
+            self._store,
+            merging.nodes(self.measures, other.measures),
+            merging.models(self.sketches, other.sketches),
+            self.seconds + other.seconds,
+            self.machine,
+            warnings=merging.warned(self.warned, other.warned),
+            limit=self.limit if self.limit == other.limit else None,
+            digests={**other.digests, **self.digests},
+            run_ids=(*self.run_ids, *other.run_ids),
+            note="the rows are those of the first run",
+            arms=merging.arms(self.arms, other.arms),
+        )
+        merged.finished = max(self.finished, other.finished)
+        return merged
 
     def __repr__(self) -> str:
         return summary.text(self)

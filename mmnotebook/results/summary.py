@@ -18,11 +18,16 @@ _FAILURES = 3
 
 
 def text(result: Result) -> str:
+    """Return a headline, the counts of the nodes and the models, and a note, as text."""
+    return f"{tables(result)}\n\n{_note(result)}"
+
+
+def tables(result: Result) -> str:
     """Return a headline and the counts of the nodes and the models, as text."""
     parts = [_headline(result), _plain(_nodes(result))]
     if result.sketches:
         parts.append(_plain(_models(result)))
-    return "\n\n".join([*parts, _note(result)])
+    return "\n\n".join(parts)
 
 
 def html(result: Result) -> str:
@@ -63,7 +68,8 @@ def _note(result: Result) -> str:
         parts.append(("Why a node was computed", "why"))
     if count := len(result.warned):
         parts.append((f"{count:,} warning{'' if count == 1 else 's'}", "warnings"))
-    return " ".join(f"{what}: {_named(result, attribute)}." for what, attribute in parts)
+    named = [f"{what}: {_named(result, attribute)}." for what, attribute in parts]
+    return " ".join([*([f"Note: {result.note}."] if result.note else []), *named])
 
 
 def _named(result: Result, attribute: str) -> str:

@@ -344,4 +344,5 @@ class Execution:
             sampled=self.finishing.sampled,
             paths=self._paths,
             warnings=[one for name in self.order for one in found[name].warned],
+            digests={name: spec.fingerprint for name, spec in self.prepared.models.items()},
         )

@@ -15,6 +15,7 @@ from mmnotebook.compat import beam_files
 from mmnotebook.errors import RunError, interruptible
 from mmnotebook.graph.checks import is_count, is_fraction
 from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.parameters import with_set
 from mmnotebook.results import latest
 from mmnotebook.results.results import Result
 from mmnotebook.running import elsewhere
@@ -45,6 +46,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    set: Mapping[str, Any] | None = None,
     staging: str | None = None,
     on: RunTarget | None = None,
     keep: Sequence[str] = (),
@@ -65,6 +67,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    set: Mapping[str, Any] | None = None,
     staging: str | None = None,
     on: RunTarget | None = None,
     keep: Sequence[str] = (),
@@ -85,6 +88,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    set: Mapping[str, Any] | None = None,
     staging: str | None = None,
     on: RunTarget | None = None,
     keep: Sequence[str] = (),
@@ -104,6 +108,7 @@ def run(
     subscribers: Sequence[events.Subscriber] = (),
     runner: Any = None,
     options: Any = None,
+    set: Mapping[str, Any] | None = None,
     staging: str | None = None,
     on: RunTarget | None = None,
     keep: Sequence[str] = (),
@@ -143,6 +148,9 @@ def run(
         A Beam runner; None (the default) is the in-process FnApiRunner.
     options
         Beam's PipelineOptions, or a dict of them.
+    set
+        Values of the graph's parameters, by name; see `mm.parameter`. Other data and functions of
+        the graph can be replaced too.
     staging
         A folder that this process and all workers of the runner see: a path, or a URL such as
         "gs://bucket/folder". Models, data and outputs go through this folder if workers may have
@@ -166,9 +174,9 @@ def run(
     GraphError, ModelError
         Before anything runs: if the graph is not valid or a model is not registered.
     RunError
-        If `fresh` names an unknown node, a source cannot be read, a `write` would replace something
-        that the graph reads, a model cannot be loaded, or more than `max_failed` of a node's
-        elements failed. `failed` has the failures; `result` has what was computed, or is None if
+        If `fresh` or `set` names something unknown, a parameter is not set, a source cannot be
+        read, a `write` would replace something that the graph reads, a model cannot be loaded, or
+        more than `max_failed` of a node's elements failed. `failed` has the failures; `result` has what was computed, or is None if
         the run stopped before its end. For a run elsewhere, also if workers may have another file
         system and there is no staging area, or if not all elements came back.
     StorageError
@@ -207,6 +215,7 @@ def run(
     """
     with interruptible("stopped by you before the run started"):
         _check(graph, limit, max_failed)
+        graph = with_set(graph, set)
         part = graph if until is None else graph.validate().upto(until)
         wanted = _wanted(part, on, keep, sample)
         if on is not None:

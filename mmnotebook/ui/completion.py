@@ -94,6 +94,8 @@ class Matcher:
         """Yield candidates for the value of an option."""
         if option == "--device":
             yield from _as("device", ("CPU", "GPU"))
+        elif option == "--mode":
+            yield from _as("mode", ("plain", "mmnotebook"))
         elif option == "--output":
             yield from _as("output", ("argmax",))
             yield from self._of(is_function, "function")
@@ -113,6 +115,9 @@ class Matcher:
             yield from self._of(is_target, "variable")
         elif magic in ("mm_run", "mm_builder", "mm_check"):
             yield from self._of(is_graph, "graph")
+        elif magic == "mm_export":
+            yield from self._of(is_graph, "graph")
+            yield from self._of(is_result, "result")
         elif magic == "mm_inspect":
             yield from self._nodes()
         elif magic == "mm_plot":

@@ -8,12 +8,13 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from mmnotebook.compat import ipython
 from mmnotebook.ui.completion import IDENTIFIER, Matcher
+from mmnotebook.ui.export_magics import ExportMagics
 from mmnotebook.ui.magics import PipelineMagics
 from mmnotebook.ui.result_magics import ResultMagics
 
 NAME = "mm"
 """The name of the package in remedies and other texts for the user."""
-_MAGICS = (PipelineMagics, ResultMagics)
+_MAGICS = (PipelineMagics, ResultMagics, ExportMagics)
 
 
 def load(ip: InteractiveShell, package: ModuleType) -> None:

@@ -385,3 +385,38 @@ def test_outputs_of_a_kernel_can_be_saved(kernel: Any) -> None:
         json.dumps(content["data"])
     assert kernel.run("%mm_doctor")["status"] == "ok"
     assert "a Jupyter kernel" in kernel.of("display_data")[0]["data"]["text/html"]
+
+
+EXPORTED = """
+import math
+LIMIT = 2
+
+class Scale:
+    def __init__(self, by):
+        self.by = by
+    def __call__(self, x):
+        return math.floor(x * self.by)
+
+def scaled(x):
+    return Scale(LIMIT)(x)
+
+values = [1.5, 2.25]
+%mm_pipeline scales values | scaled
+"""
+
+
+def test_a_graph_and_a_run_are_exported(notebook: Any, tmp_path: Path) -> None:
+    notebook.run(EXPORTED)
+    shown = notebook.run(
+        f"%mm_export scales {tmp_path}/made/pipeline.py --sample 1\n"
+        f"%mm_export scales {tmp_path}/scales.mmgraph\n"
+        f"%mm_run scales -o r\n%mm_export r {tmp_path}/run.mmcapsule"
+    )
+    assert shown.stdout.count("wrote ") == 3
+    text = (tmp_path / "made" / "pipeline.py").read_text()
+    assert "class Scale:" in text and "LIMIT = 2" in text and "import math" in text
+    names: dict[str, Any] = {"__file__": str(tmp_path / "made" / "pipeline.py")}
+    exec(text, names)
+    assert names["scaled"](2.25) == 4
+    assert mm.open(tmp_path / "scales.mmgraph") == notebook.variables["scales"]
+    assert mm.open(tmp_path / "run.mmcapsule")["scaled"]["value"].tolist() == [3, 4]

@@ -46,6 +46,7 @@ KIND = StepKind(
         ),
     ),
     lowering="mmnotebook.beam.lowering.cascade:LOWERING",
+    script="mmnotebook.export.beam_script.steps:cascade",
     rank=90,
     describe=_describe,
     templates=(Template("cascade", "Cascade", _SUMMARY, _template, rank=60),),

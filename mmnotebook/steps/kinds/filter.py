@@ -11,6 +11,7 @@ KIND = StepKind(
     "the elements for which f(value) is true",
     (FUNCTION, MISSING),
     lowering="mmnotebook.beam.lowering.functions:FILTER",
+    script="mmnotebook.export.beam_script.steps:filter_step",
     passes_on=True,
     outputs="one or none",
     named_after="function",

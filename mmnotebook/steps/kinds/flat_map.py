@@ -11,6 +11,7 @@ KIND = StepKind(
     "any number of values per element: each of f(value)",
     (FUNCTION, MISSING),
     lowering="mmnotebook.beam.lowering.functions:FLAT_MAP",
+    script="mmnotebook.export.beam_script.steps:flat_map",
     outputs="any number",
     named_after="function",
     rank=50,

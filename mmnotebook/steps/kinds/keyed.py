@@ -74,6 +74,7 @@ KIND = StepKind(
         Param("lowering", one_of(*LOWERINGS), '"auto", "blocks" or "beam"', default="auto"),
     ),
     lowering="mmnotebook.beam.keyed.lowering:LOWERING",
+    script="mmnotebook.export.beam_script.steps:keyed",
     unnamed=("by",),
     rank=100,
     describe=_describe,

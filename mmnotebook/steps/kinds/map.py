@@ -11,6 +11,7 @@ KIND = StepKind(
     "one value per element: f(value)",
     (FUNCTION, MISSING),
     lowering="mmnotebook.beam.lowering.functions:MAP",
+    script="mmnotebook.export.beam_script.steps:map_step",
     bare="function",
     named_after="function",
     rank=40,

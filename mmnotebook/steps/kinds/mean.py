@@ -11,6 +11,7 @@ KIND = StepKind(
     "the mean of the models' outputs",
     (MISSING,),
     lowering="mmnotebook.beam.lowering.combine:MEAN",
+    script="mmnotebook.export.beam_script.steps:mean",
     inputs="join",
     rank=120,
     how="the mean of the outputs",

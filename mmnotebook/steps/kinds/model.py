@@ -29,6 +29,7 @@ KIND = StepKind(
     (model("model", required=True), Param("watch", is_text, "a pattern such as models/*.pt")),
     lowering="mmnotebook.beam.lowering.model:LOWERING",
     lean="mmnotebook.beam.lowering.model:TOGETHER",
+    script="mmnotebook.export.beam_script.steps:model",
     bare="model",
     named_after="model",
     listed=False,

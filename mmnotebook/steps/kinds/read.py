@@ -26,6 +26,7 @@ KIND = StepKind(
             default=True,
         ),
     ),
+    script="mmnotebook.export.beam_script.steps:source",
     inputs="none",
     rank=20,
 )

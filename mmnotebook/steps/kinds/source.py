@@ -11,6 +11,7 @@ KIND = StepKind(
     "source",
     "data in the notebook: a DataFrame, list, array, tensor, dict of columns, path or glob",
     (Param("data", is_name, "the name of a variable", required=True, names="data"), ID),
+    script="mmnotebook.export.beam_script.steps:source",
     inputs="none",
     bare="data",
     named_after="data",

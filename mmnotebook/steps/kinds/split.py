@@ -58,6 +58,7 @@ KIND = StepKind(
         mapping("pin", "a dict of id (or tuple of ids) to the branch that it takes"),
     ),
     lowering="mmnotebook.beam.lowering.branches:SPLIT",
+    script="mmnotebook.export.beam_script.steps:split",
     arms="arms",
     passes_on=True,
     rank=70,

@@ -19,6 +19,7 @@ KIND = StepKind(
         ),
     ),
     lowering="mmnotebook.beam.lowering.combine:STACK",
+    script="mmnotebook.export.beam_script.steps:stack",
     inputs="join",
     rank=130,
     how="the outputs as one array",

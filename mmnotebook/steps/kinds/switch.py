@@ -22,6 +22,7 @@ KIND = StepKind(
         Param("arms", is_arms, "two or more different names", required=True, form="branches"),
     ),
     lowering="mmnotebook.beam.lowering.branches:SWITCH",
+    script="mmnotebook.export.beam_script.steps:switch",
     arms="arms",
     passes_on=True,
     rank=80,

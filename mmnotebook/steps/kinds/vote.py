@@ -19,6 +19,7 @@ KIND = StepKind(
     "the label that most models return",
     (MISSING,),
     lowering="mmnotebook.beam.lowering.combine:VOTE",
+    script="mmnotebook.export.beam_script.steps:vote",
     inputs="join",
     rank=110,
     how="the label that most models returned",

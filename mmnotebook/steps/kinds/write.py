@@ -19,6 +19,7 @@ KIND = StepKind(
     (Param("path", is_text, "a path", required=True),),
     lowering="mmnotebook.beam.lowering.write:LOWERING",
     lean="mmnotebook.beam.lowering.write:LEAN",
+    script="mmnotebook.export.beam_script.steps:write",
     ends=True,
     rank=140,
     how=_how,
