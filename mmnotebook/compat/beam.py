@@ -238,3 +238,66 @@ def keep_password_secret() -> None:
 
     if multi_process_shared.AUTH_KEY == b"mps":
         multi_process_shared.AUTH_KEY = secrets.token_bytes(32)
+
+
+def arguments_of(dofn: Any) -> Any:
+    """Return the arguments of a DoFn's `process` without `self`, and their default values.
+
+    Relies on `get_function_arguments` in `transforms/core.py`.
+    """
+    return core.get_function_arguments(dofn, "process")
+
+
+def not_alone(dofn: Any) -> str:
+    """Return why an output of a DoFn may not belong to the element of one call; "" if it does.
+
+    Relies on `DoFnSignature` in `runners/common.py`, and on private properties of a DoFn in
+    `transforms/core.py`.
+    """
+    from apache_beam.runners.common import DoFnSignature
+
+    signature = DoFnSignature(dofn)  # type: ignore[no-untyped-call]
+    if signature.is_splittable_dofn() or signature.is_stateful_dofn():
+        return "is splittable, or has state or timers"
+    if core.DoFn.KeyParam in arguments_of(dofn)[1]:
+        return "uses the key of its elements"
+    if dofn._process_batch_defined or dofn._can_yield_batches:
+        return "processes batches"
+    if type(dofn).finish_bundle is not core.DoFn.finish_bundle:
+        return "has finish_bundle, which may output what it has kept"
+    if any(getattr(signature, f"{name}_method").args for name in _ALONE):
+        return "has parameters in setup, start_bundle or teardown"
+    return ""
+
+
+_ALONE = ("setup_lifecycle", "start_bundle", "teardown_lifecycle")
+
+
+def at_most_one(dofn: Any) -> bool:
+    """Return whether a DoFn has at most one output per element by its construction.
+
+    This is so for the function that `Map`, `MapTuple`, `Filter` or `WindowInto` of
+    `transforms/core.py` creates.
+    """
+    if isinstance(dofn, core.WindowInto.WindowIntoFn):
+        return True
+    code = getattr(getattr(dofn, "_fn", None), "__code__", None)
+    makers = (core.Map, core.MapTuple, core.Filter)
+    inner = (one for maker in makers for one in maker.__code__.co_consts)
+    return code is not None and code in inner
+
+
+def makes_children(dofn: Any) -> bool:
+    """Return whether a DoFn calls a function that returns a list of outputs, as for `FlatMap`.
+
+    Relies on `CallableWrapperDoFn` in `transforms/core.py`.
+    """
+    return isinstance(dofn, core.CallableWrapperDoFn) and not at_most_one(dofn)
+
+
+def current_label(pipeline: Any) -> str:
+    """Return the full label of the transform that is being applied; "" outside of one.
+
+    Relies on `Pipeline._current_transform` in `pipeline.py`.
+    """
+    return str(pipeline._current_transform().full_label)

@@ -11,6 +11,7 @@ from mmnotebook.beam import interactive, prepare
 from mmnotebook.beam import options as beam_options
 from mmnotebook.beam.streaming import recording
 from mmnotebook.beam.streaming.recorded import Recording
+from mmnotebook.beam.transforms import new_ids
 from mmnotebook.errors import RunError
 from mmnotebook.graph.checks import is_count, is_fraction
 from mmnotebook.graph.graph import Graph
@@ -175,6 +176,7 @@ def run(
     anew = reasons(part, fresh)
     record = _record(part, anew, {"options": options, "progress": progress})
     prepared = prepare.prepare(part, limit, record)
+    new_ids.warn(part, prepared.decisions, stacklevel=3)
     interactive.prepare()
     running = _begun(graph, prepared, anew, max_failed, subscribers)
     try:

@@ -223,7 +223,7 @@ def infer(
     while other in routes.models:
         other += "…"
     step = _Elements(node.name, run_id, routes.models, other)
-    outputs = blocks | f"{node.name}: elements" >> beam.ParDo(step).with_outputs(
+    outputs = blocks | f"{node.name}: single elements" >> beam.ParDo(step).with_outputs(
         "failed", main="main"
     )
     elements, failed = outputs["main"], outputs["failed"]

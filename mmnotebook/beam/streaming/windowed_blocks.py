@@ -39,6 +39,11 @@ def is_transform(value: Any) -> bool:
     return isinstance(value, beam.PTransform)
 
 
+def is_pcollection(value: Any) -> bool:
+    """Return whether an object is a PCollection of a pipeline of the user."""
+    return isinstance(value, beam.PCollection)
+
+
 def begin(name: str, pipeline: Any, transform: Any) -> Any:
     """Apply a transform at the beginning of a pipeline; return its PCollection.
 
@@ -49,7 +54,7 @@ def begin(name: str, pipeline: Any, transform: Any) -> Any:
     """
     pickling.keep_classes(transform)
     try:
-        pcoll = pipeline | f"{name}: from" >> _unused(transform)
+        pcoll = pipeline | f"{name}: from" >> unused(transform)
     except Exception as error:
         raise _no_source(name, transform, one_line(error)) from error
     if not isinstance(pcoll, beam.PCollection):
@@ -88,12 +93,16 @@ def files(name: str, transform: Any) -> list[str]:
     return list(patterns.found)
 
 
-def _unused(transform: Any) -> Any:
+def unused(transform: Any) -> Any:
     """Return a copy without a pipeline, because many transforms can be applied only once."""
     parts = (transform, *chained(transform))
-    nowhere = {id(pipeline): None for part in parts if (pipeline := part.pipeline) is not None}
+    kept: dict[int, Any] = {
+        id(pipeline): None for part in parts if (pipeline := part.pipeline) is not None
+    }
+    # Side inputs are PCollections of the pipeline, which must stay the same objects.
+    kept |= {id(one): one for part in parts for one in getattr(part, "side_inputs", ())}
     try:
-        return copy.deepcopy(transform, nowhere)
+        return copy.deepcopy(transform, kept)
     except Exception:  # noqa: BLE001 - whatever an object that cannot be copied raises
         return transform
 

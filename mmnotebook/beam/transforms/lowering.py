@@ -1,0 +1,128 @@
+"""The lowering of a step that applies a Beam transform of the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+
+from mmnotebook.beam.dofns.node_fn import NodeFn
+from mmnotebook.beam.dofns.tracking import weight
+from mmnotebook.beam.dofns.windows import InWindows
+from mmnotebook.beam.lowering.step import Arms, BoundStep, Lowering
+from mmnotebook.beam.transforms import expansion, ids
+from mmnotebook.beam.transforms.expansion import Expansion, Link
+from mmnotebook.beam.transforms.pairs import Apart, IntoWindowsFn, PairFn
+from mmnotebook.elements.block import Block
+from mmnotebook.elements.coders import Element
+from mmnotebook.elements.elements import own, own_rows
+from mmnotebook.elements.packing import pack
+from mmnotebook.errors import RunError
+from mmnotebook.graph.graph import Graph
+
+
+class _Values(NodeFn):
+    """Yields a copy of each value of a block; the failures have an output of their own."""
+
+    leaves = False
+    step = "values"
+
+    def blocks(self, block: Block) -> Iterator[Any]:
+        self.track.count_inputs(len(block))
+        self.track.flow.given += weight(block)
+        if block.failed:
+            yield beam.pvalue.TaggedOutput("failed", Block([], pack([]), failed=block.failed))
+        rows = own_rows(block.values)
+        yield from map(own, block.values) if rows is None else rows
+
+
+def _decide(graph: Graph, step: BoundStep, objects: Mapping[str, Sequence[Block]]) -> Expansion:
+    node = step.node
+    found = expansion.of(node.name, step.function("transform"))
+    later = next((one for one in graph if any(w.node == node.name for w in one.inputs)), None)
+    if found.output and later is not None:
+        raise RunError(
+            f"node {node.name!r}: its transform returns a {found.output}, not a PCollection, so "
+            f"{later.name!r} cannot follow it",
+            remedy="let the transform return one PCollection, or end the line with it",
+            node=node.name,
+        )
+    return found
+
+
+def _transforms(step: BoundStep, pcoll: Any) -> Arms:
+    made: Expansion = step.decision
+    if made.links is None:
+        return {None: _whole(step, pcoll)}
+    return {None: _by_element(step, pcoll, made.links)}
+
+
+def _by_element(step: BoundStep, pcoll: Any, links: Sequence[Link]) -> Any:
+    """Apply a chain of ParDos to pairs of a key and a value."""
+    name, run_id = step.node.name, step.run_id
+    apart = beam.ParDo(Apart(name, run_id, step.select))
+    pairs = _typed(pcoll | f"{name}: apart" >> apart)
+    for place, link in enumerate(links):
+        pairs = _typed(pairs | f"{name}: {place}, {link.transform.label}" >> _paired(step, place, link))
+    return ids.together(name, pairs, name, run_id)
+
+
+def _paired(step: BoundStep, place: int, link: Link) -> Any:
+    arguments = step.node.name, step.run_id, f"transform {place}", link.transform.dofn
+    if link.windowing is not None:
+        made: Any = InWindows(IntoWindowsFn(*arguments), link.windowing)
+    else:
+        given, named = link.transform.raw_side_inputs
+        made = beam.ParDo(PairFn(*arguments), *given, **named)
+    made.get_resource_hints().update(link.transform.get_resource_hints())
+    return made
+
+
+def _typed(pcoll: Any) -> Any:
+    pcoll.element_type = Element
+    return pcoll
+
+
+def _whole(step: BoundStep, pcoll: Any) -> Any:
+    """Apply a transform to the values; the elements of its output get new ids."""
+    name, run_id = step.node.name, step.run_id
+    values = beam.ParDo(_Values(name, run_id, step.select))
+    outputs = pcoll | f"{name}: values" >> values.with_outputs("failed", main="main")
+    given, failed = outputs["main"], outputs["failed"]
+    given.element_type, failed.element_type = Any, Block
+    made = expansion.applied(name, given, step.function("transform"))
+    if not isinstance(made, beam.PCollection):
+        return failed
+    blocks = ids.enter(name, made, name, run_id)
+    if made.windowing.windowfn != failed.windowing.windowfn:
+        failed = failed | f"{name}: failed" >> beam.WindowInto(made.windowing.windowfn)
+        failed.element_type = Block
+    whole = (blocks, failed) | f"{name}: all" >> beam.Flatten()
+    whole.element_type = Block
+    return whole
+
+
+def _uncacheable(made: Expansion) -> str:
+    if made.links is not None:
+        return ""
+    return f"its transform may do more than compute its output: {made.reason}"
+
+
+def _explained(step: BoundStep) -> str:
+    made: Expansion = step.decision
+    kind = type(step.function("transform")).__name__
+    if made.output:
+        return f"a Beam transform ({kind}) that ends the line: it returns a {made.output}"
+    if made.links is None:
+        return f"a Beam transform ({kind}) of all values; ids start anew, because {made.reason}"
+    return f"a Beam transform ({kind}) of each value, which keeps ids"
+
+
+LOWERING = Lowering(
+    transforms=_transforms,
+    decide=_decide,
+    uncacheable=_uncacheable,
+    explain=_explained,
+    entered=lambda node, decision: None,
+)
