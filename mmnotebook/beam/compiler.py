@@ -113,8 +113,8 @@ def compile_graph(
     """Add a graph to a Beam pipeline, for any runner, batch or streaming.
 
     A source may be a PCollection of the pipeline, or a Beam transform that reads, bounded or
-    unbounded. Every element keeps its window. Every element also keeps its timestamp, except after RunInference and joins. The
-    timestamp of their outputs is the end of the window.
+    unbounded. Every element keeps its window. Every element also keeps its timestamp, except
+    after RunInference and joins. The timestamp of their outputs is the end of the window.
 
     Parameters
     ----------
@@ -210,11 +210,11 @@ def _own_labels(graph: Graph, label: str | None) -> Iterator[None]:
         used = "with the same node names" if label is None else f"with the label {label!r}"
         raise RunError(
             f"the pipeline already has transforms {used}",
-            remedy='mm.compile_graph(graph, pipeline, label="second") adds them under another label',
+            remedy='another label=, mm.compile_graph(graph, pipeline, label="second")',
         ) from None
 
 
-class _Contents(beam.PTransform):
+class _Contents(beam.PTransform[Any, Any]):
     """The transforms of a prepared graph, applied to its PCollections or to the pipeline."""
 
     def __init__(self, prepared: Prepared) -> None:
@@ -222,11 +222,13 @@ class _Contents(beam.PTransform):
         self._prepared = prepared
 
     def expand(self, given: Any) -> Compiled:
-        pipeline = given.pipeline if isinstance(given, PBegin) else next(iter(given.values())).pipeline
+        pipeline = (
+            given.pipeline if isinstance(given, PBegin) else next(iter(given.values())).pipeline
+        )
         return _compiled(self._prepared, pipeline, current_label(pipeline))
 
 
-class GraphTransform(beam.PTransform):
+class GraphTransform(beam.PTransform[Any, Any]):
     """A graph as a transform of the PCollections that take the place of its sources."""
 
     def __init__(self, graph: Graph, label: str) -> None:

@@ -20,7 +20,7 @@ from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest
 from mmnotebook.fingerprint.identity import scan_modules_once
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
-from mmnotebook.graph.names import Names, how_to_bind, notebook_names
+from mmnotebook.graph.names import Names, Role, how_to_bind, notebook_names
 from mmnotebook.model.registered import newest_file, register
 from mmnotebook.sources import fields, objects, overlap, sources, writers
 from mmnotebook.steps import field_flow
@@ -269,9 +269,9 @@ def _models(graph: Graph) -> dict[str, ModelSpec]:
 def _functions(graph: Graph, names: Names) -> dict[str, Callable[[Any], Any]]:
     wanted = {name: node.name for node in graph for name in node.functions}
     functions = {}
-    transforms = {one["transform"] for one in graph if one.step.bare == "transform"}
+    transforms = {name for node in graph for name in node.transforms}
     for name, node in wanted.items():
-        role = "transform" if name in transforms else "function"
+        role: Role = "transform" if name in transforms else "function"
         function = _bound(name, node, role, names)
         if role == "transform":
             functions[name] = _transform_step(name, node, function)
@@ -419,13 +419,13 @@ def _transform(
         )
 
 
-def _bound(name: str, node: str, role: str, names: Names) -> Any:
+def _bound(name: str, node: str, role: Role, names: Names) -> Any:
     try:
         return names.object(name)
     except KeyError:
         if role == "function" and hasattr(builtins, name):
             return getattr(builtins, name)
-        known = list(names.known("data" if role == "data" else role))
+        known = list(names.known(role))
         close = nearest(name, known)
         raise RunError(
             f"{name!r} is not bound: node {node!r} needs {_A.get(role, role)} of that name"

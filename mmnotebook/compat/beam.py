@@ -256,7 +256,7 @@ def not_alone(dofn: Any) -> str:
     """
     from apache_beam.runners.common import DoFnSignature
 
-    signature = DoFnSignature(dofn)  # type: ignore[no-untyped-call]
+    signature = DoFnSignature(dofn)
     if signature.is_splittable_dofn() or signature.is_stateful_dofn():
         return "is splittable, or has state or timers"
     if core.DoFn.KeyParam in arguments_of(dofn)[1]:

@@ -211,8 +211,14 @@ class Node:
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """The names of the functions that the node calls."""
+        """The names of the functions that the node calls, and of the transform that it applies."""
         return kinds.names_of(self.kind, dict(self.params), "function")
+
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """The name of the Beam transform that the node applies, in a tuple; () if there is none."""
+        step = kinds.KINDS.get(self.kind)
+        return () if step is None or step.bare != "transform" else self.functions
 
 
 @dataclass(frozen=True)

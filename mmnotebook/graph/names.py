@@ -22,7 +22,7 @@ _DATA = {
     ("torch", "Tensor"),
     ("apache_beam", "PCollection"),
 }
-_TRANSFORMS = {("apache_beam", "PTransform")}
+_TRANSFORMS = {("apache_beam", "PTransform"), ("mmnotebook", "AbsentTransform")}
 _STARTS: tuple[Role, ...] = ("data", "transform")
 """The roles of objects that can start a line: a Beam transform may be one that reads."""
 _PIPELINES = {("mmnotebook", "Graph")}
@@ -66,8 +66,8 @@ def role_of(value: Any) -> Role | None:
 
     "unregistered" is the role of a model that is not registered. Such a model could be called, but
     without batches and without metrics. "transform" is the role of a Beam transform, which is data
-    at the start of a line and a step elsewhere. The role depends on the type alone. No attribute of the
-    object is read, because reading an attribute of a proxy can have any effect.
+    at the start of a line and a step elsewhere. The role depends on the type alone. No attribute of
+    the object is read, because reading an attribute of a proxy can have any effect.
     """
     kind = type(value)
     if is_a(value, _DATA) or issubclass(kind, (list, tuple, range, str, PurePath)):
@@ -83,6 +83,10 @@ def role_of(value: Any) -> Role | None:
     if callable(value):
         return "function"
     return "data" if issubclass(kind, (Mapping, Iterator)) else None
+
+
+class AbsentTransform:
+    """A placeholder with the role of a Beam transform that is not there."""
 
 
 @dataclass(frozen=True)

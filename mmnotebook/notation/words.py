@@ -17,7 +17,7 @@ Step = tuple[str, dict[str, Any]]
 
 DATA = (
     "a DataFrame, Series, list, tuple, range, numpy array, torch tensor, dict of columns, "
-    "generator, data set of `datasets`, path, glob, a Beam transform that reads, or a PCollection"
+    "generator, data set of `datasets`, PCollection, path, glob, or a Beam transform that reads"
 )
 _STEPS: tuple[Role, ...] = ("function", "transform", "pipeline")
 _PORTS = 'for branches without steps, write split({"train": 0.9, "test": 0.1})'

@@ -125,7 +125,7 @@ def _items(name: str, value: Any, limit: int | None) -> list[Any]:
     raise RunError(
         f"source {name!r} is a {type(value).__name__}; allowed: a DataFrame, Series, list, tuple, "
         "range, numpy array, torch tensor, dict of columns, generator, data set of `datasets`, "
-        "path, glob, a Beam transform that reads, or a PCollection",
+        "path, glob, or a Beam transform that reads",
         remedy=f"{name} = list({name})" if several else None,
     )
 

@@ -19,7 +19,7 @@ from mmnotebook.errors import RunError, one_line
 
 
 @dataclass(frozen=True)
-class Link:
+class ChainPart:
     """One ParDo of a chain.
 
     Attributes
@@ -40,7 +40,7 @@ class Expansion:
 
     Attributes
     ----------
-    links
+    parts
         The ParDos, in order, if each output belongs to one element; otherwise None.
     reason
         Why outputs cannot be assigned to elements; "" if they can.
@@ -51,7 +51,7 @@ class Expansion:
         The type of the output if it is not a PCollection, such as "PDone"; otherwise "".
     """
 
-    links: tuple[Link, ...] | None
+    parts: tuple[ChainPart, ...] | None
     reason: str = ""
     windowing: Windowing | None = None
     output: str = ""
@@ -79,7 +79,7 @@ def of(node: str, transform: Any) -> Expansion:
     found = _chain(given, made, leaves.count - 1)
     if isinstance(found, str):
         return Expansion(None, found, windowing)
-    return Expansion(tuple(map(_link, found)), "", windowing)
+    return Expansion(tuple(map(_part, found)), "", windowing)
 
 
 def applied(label: str, pcoll: Any, transform: Any) -> Any:
@@ -140,9 +140,8 @@ def _problem(leaf: Any, output: Any) -> str:
     return f"{name} {problem}" if problem else ""
 
 
-def _link(leaf: Any) -> Link:
+def _part(leaf: Any) -> ChainPart:
     (given,) = leaf.main_inputs.values()
     (made,) = [pcoll for pcoll in leaf.outputs.values() if pcoll.tag is None]
     same = made.windowing.windowfn is given.windowing.windowfn
-    return Link(leaf.transform, None if same else made.windowing)
-
+    return ChainPart(leaf.transform, None if same else made.windowing)

@@ -18,11 +18,11 @@ from mmnotebook.beam.lowering.sources import carry
 from mmnotebook.beam.streaming.windowed_blocks import name_in, plain
 from mmnotebook.beam.transforms.pairs import Broken, block_of
 from mmnotebook.compat.beam import WindowedValue, Windowing, create_windowed
-from mmnotebook.elements import routing
 from mmnotebook.elements.block import BYTES, ROWS, Block
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.columns import size_of
 from mmnotebook.elements.elements import Key, has_field
+from mmnotebook.elements.packing import pack
 from mmnotebook.fingerprint.identity import Unknowable, digest
 from mmnotebook.graph.names import is_a
 
@@ -75,7 +75,7 @@ class _Name(PlainFn):
         if isinstance(key, Key):  # of another graph in this pipeline
             yield Key(key.id, key.origin, fields=key.fields), value
             return
-        fields = (carry([value], self.carried) or [()])[0]
+        fields = (carry(pack([value]), self.carried) or [()])[0]
         if key is not None and PAIR not in dict(fields):
             fields = ((PAIR, key), *fields)
         try:
@@ -227,7 +227,7 @@ def enter(
 
 def _numbered(node: str, pairs: Any, prefix: str) -> Any:
     windowing = pairs.windowing
-    by_id = pairs | f"{node}: by id" >> InWindows(_ById(), Windowing(GlobalWindows()))
+    by_id = pairs | f"{node}: by id" >> InWindows(_ById(), Windowing(GlobalWindows()))  # type: ignore[no-untyped-call]
     by_id.element_type = KV[str, Element]
     groups = by_id | f"{node}: equal" >> beam.GroupByKey()
     made = groups | f"{node}: numbers" >> InWindows(_Number(prefix), windowing)

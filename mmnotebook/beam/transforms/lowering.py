@@ -12,7 +12,7 @@ from mmnotebook.beam.dofns.tracking import weight
 from mmnotebook.beam.dofns.windows import InWindows
 from mmnotebook.beam.lowering.step import Arms, BoundStep, Lowering
 from mmnotebook.beam.transforms import expansion, ids
-from mmnotebook.beam.transforms.expansion import Expansion, Link
+from mmnotebook.beam.transforms.expansion import ChainPart, Expansion
 from mmnotebook.beam.transforms.pairs import Apart, IntoWindowsFn, PairFn
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.coders import Element
@@ -53,29 +53,31 @@ def _decide(graph: Graph, step: BoundStep, objects: Mapping[str, Sequence[Block]
 
 def _transforms(step: BoundStep, pcoll: Any) -> Arms:
     made: Expansion = step.decision
-    if made.links is None:
+    if made.parts is None:
         return {None: _whole(step, pcoll)}
-    return {None: _by_element(step, pcoll, made.links)}
+    return {None: _by_element(step, pcoll, made.parts)}
 
 
-def _by_element(step: BoundStep, pcoll: Any, links: Sequence[Link]) -> Any:
+def _by_element(step: BoundStep, pcoll: Any, parts: Sequence[ChainPart]) -> Any:
     """Apply a chain of ParDos to pairs of a key and a value."""
     name, run_id = step.node.name, step.run_id
     apart = beam.ParDo(Apart(name, run_id, step.select))
     pairs = _typed(pcoll | f"{name}: apart" >> apart)
-    for place, link in enumerate(links):
-        pairs = _typed(pairs | f"{name}: {place}, {link.transform.label}" >> _paired(step, place, link))
+    for place, part in enumerate(parts):
+        pairs = _typed(
+            pairs | f"{name}: {place}, {part.transform.label}" >> _paired(step, place, part)
+        )
     return ids.together(name, pairs, name, run_id)
 
 
-def _paired(step: BoundStep, place: int, link: Link) -> Any:
-    arguments = step.node.name, step.run_id, f"transform {place}", link.transform.dofn
-    if link.windowing is not None:
-        made: Any = InWindows(IntoWindowsFn(*arguments), link.windowing)
+def _paired(step: BoundStep, place: int, part: ChainPart) -> Any:
+    arguments = step.node.name, step.run_id, f"transform {place}", part.transform.dofn
+    if part.windowing is not None:
+        made: Any = InWindows(IntoWindowsFn(*arguments), part.windowing)
     else:
-        given, named = link.transform.raw_side_inputs
+        given, named = part.transform.raw_side_inputs
         made = beam.ParDo(PairFn(*arguments), *given, **named)
-    made.get_resource_hints().update(link.transform.get_resource_hints())
+    made.get_resource_hints().update(part.transform.get_resource_hints())
     return made
 
 
@@ -104,7 +106,7 @@ def _whole(step: BoundStep, pcoll: Any) -> Any:
 
 
 def _uncacheable(made: Expansion) -> str:
-    if made.links is not None:
+    if made.parts is not None:
         return ""
     return f"its transform may do more than compute its output: {made.reason}"
 
@@ -114,7 +116,7 @@ def _explained(step: BoundStep) -> str:
     kind = type(step.function("transform")).__name__
     if made.output:
         return f"a Beam transform ({kind}) that ends the line: it returns a {made.output}"
-    if made.links is None:
+    if made.parts is None:
         return f"a Beam transform ({kind}) of all values; ids start anew, because {made.reason}"
     return f"a Beam transform ({kind}) of each value, which keeps ids"
 

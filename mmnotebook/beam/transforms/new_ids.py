@@ -17,7 +17,7 @@ def warn(graph: Graph, decisions: Mapping[str, Any], stacklevel: int = 4) -> Non
     """
     followed = {wire.node for node in graph for wire in node.inputs}
     for name, made in decisions.items():
-        if isinstance(made, Expansion) and made.links is None and name in followed:
+        if isinstance(made, Expansion) and made.parts is None and name in followed:
             warnings.warn(
                 f"node {name!r}: the ids of its elements start anew, because {made.reason}; so its "
                 "outputs cannot be joined with those of earlier nodes, and have no fields of the "
