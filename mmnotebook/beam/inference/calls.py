@@ -152,7 +152,7 @@ class Calls:
         """
         try:
             with Watch() as watch:
-                made = self.meter.call(lambda: self.raw(batch))
+                made = self.meter.call(lambda: self.raw(batch), len(batch), self._bytes(len(batch)))
         except (*ENDS_RUN, MMError):
             raise
         except CallTimeoutError as error:
@@ -169,6 +169,10 @@ class Calls:
                 self._try(part)
         else:
             self.keep(batch, made)
+
+    def _bytes(self, count: int) -> int:
+        """Estimate the size of this many examples from the size of all."""
+        return self.given.nbytes * count // max(1, len(self.given))
 
     def _parts(self, batch: Places) -> Iterator[Places]:
         """Yield the smaller batches to try after a batch has failed."""
@@ -220,7 +224,7 @@ class Calls:
         if error is not None:
             self.errors[self._of[place]] = error
             return
-        self.meter.called(seconds)
+        self.meter.called(seconds, 1, self._bytes(1))
         self.keep([place], made)
         self.track.count_outputs(len(self.places))
 

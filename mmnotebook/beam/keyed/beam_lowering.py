@@ -89,6 +89,7 @@ class _Mapped(ModelHandler[Any, Any, Any]):
     def __init__(self, member: BlockHandler) -> None:
         super().__init__()
         self.member = member
+        member.meter.standard = None  # Beam's keyed handler counts
         self._seen: set[str] = set()
 
     def load_model(self) -> Any:
