@@ -113,7 +113,8 @@ class _Assembly:
         if node.name in self.prepared.pcollections:
             pcoll = self.prepared.pcollections[node.name]
             prefix = node["data"] if node.data else node.name
-            return {None: ids.enter(node.name, pcoll, prefix, self.run_id, node["id"], carried)}
+            blocks = ids.enter(node.name, pcoll, prefix, "", node["id"], carried, has_pairs=True)
+            return {None: blocks}
         if node.name in self.prepared.transforms:
             transform = self.prepared.transforms[node.name]
             return windowed_blocks.read(node.name, self.pipeline, transform, node["id"], carried)

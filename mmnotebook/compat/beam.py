@@ -73,14 +73,6 @@ def time_of(element: WindowedValue) -> tuple[int, tuple[Any, ...], Any]:
     return element.timestamp_micros, tuple(element.windows), element.pane_info
 
 
-def chained(transform: Any) -> tuple[Any, ...]:
-    """Return the transforms in a chain `a | b`; () for any other transform.
-
-    Relies on `_ChainedPTransform` in `transforms/ptransform.py`.
-    """
-    return tuple(getattr(transform, "_parts", ()))
-
-
 def environment() -> Any:
     """Return Beam's interactive environment, which Beam creates at the first call.
 

@@ -43,7 +43,7 @@ from apache_beam.runners.interactive import (
 )
 from apache_beam.runners.interactive.caching import cacheable, reify, streaming_cache
 from apache_beam.testing import test_stream
-from apache_beam.transforms import core, ptransform, window
+from apache_beam.transforms import core, window
 from apache_beam.utils import multi_process_shared, timestamp
 from IPython.core.completer import IPCompleter, context_matcher
 from IPython.core.interactiveshell import InteractiveShell
@@ -212,12 +212,6 @@ class TestPipelines:
         assert core.get_function_arguments(own, "process") == (["element"], [])
         asks = defined("runners/common.py")["MethodWrapper.__init__"]
         assert "core.get_function_arguments(obj_to_invoke, method_name)" in ast.unparse(asks)
-
-    def test_what_is_chained(self) -> None:
-        assert "self._parts = parts" in source(ptransform._ChainedPTransform.__init__)
-        first, second = apache_beam.Create([1]), apache_beam.Map(abs)
-        assert beam.chained(first | second) == (first, second)
-        assert beam.chained(first) == ()
 
 
 class TestInteractive:

@@ -19,7 +19,6 @@ from mmnotebook.compat.beam import (
     FnApiRunner,
     PipelineVisitor,
     WindowedValue,
-    chained,
     create_windowed,
 )
 from mmnotebook.elements import pickling, routing
@@ -95,16 +94,37 @@ def files(name: str, transform: Any) -> list[str]:
 
 def unused(transform: Any) -> Any:
     """Return a copy without a pipeline, because many transforms can be applied only once."""
-    parts = (transform, *chained(transform))
-    kept: dict[int, Any] = {
-        id(pipeline): None for part in parts if (pipeline := part.pipeline) is not None
-    }
-    # Side inputs are PCollections of the pipeline, which must stay the same objects.
-    kept |= {id(one): one for part in parts for one in getattr(part, "side_inputs", ())}
+    kept: dict[int, Any] = {}
+    _keep(transform, kept)
     try:
         return copy.deepcopy(transform, kept)
     except Exception:  # noqa: BLE001 - whatever an object that cannot be copied raises
         return transform
+
+
+def pipelines_in(transform: Any) -> frozenset[Any]:
+    """Return the pipelines of the PCollections that a transform holds."""
+    kept: dict[int, Any] = {}
+    _keep(transform, kept)
+    held = (one.pvalue if isinstance(one, beam.pvalue.AsSideInput) else one
+            for one in kept.values() if one is not None)  # fmt: skip
+    return frozenset(one.pipeline for one in held)
+
+
+def _keep(value: Any, kept: dict[int, Any]) -> None:
+    """Add the PCollections that a transform holds to `kept`, and None for its pipeline."""
+    if id(value) in kept:
+        return
+    if isinstance(value, (beam.pvalue.PValue, beam.pvalue.AsSideInput)):
+        kept[id(value)] = value
+    elif isinstance(value, beam.Pipeline):
+        kept[id(value)] = None
+    elif isinstance(value, beam.PTransform):
+        for part in vars(value).values():
+            _keep(part, kept)
+    elif isinstance(value, (list, tuple, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            _keep(part, kept)
 
 
 def _no_source(name: str, transform: Any, why: str) -> RunError:

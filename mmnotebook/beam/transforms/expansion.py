@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+from apache_beam import typehints
 
-from mmnotebook.beam.streaming.windowed_blocks import unused
+from mmnotebook.beam.streaming.windowed_blocks import pipelines_in, unused
 from mmnotebook.compat.beam import FnApiRunner, PipelineVisitor, Windowing, not_alone
 from mmnotebook.elements import pickling
 from mmnotebook.errors import RunError, one_line
@@ -49,12 +50,15 @@ class Expansion:
         output.
     output
         The type of the output if it is not a PCollection, such as "PDone"; otherwise "".
+    others
+        The pipelines of the side inputs and other PCollections that the transform already has.
     """
 
     parts: tuple[ChainPart, ...] | None
     reason: str = ""
     windowing: Windowing | None = None
     output: str = ""
+    others: frozenset[Any] = frozenset()
 
 
 def of(node: str, transform: Any) -> Expansion:
@@ -67,19 +71,26 @@ def of(node: str, transform: Any) -> Expansion:
     """
     pipeline = beam.Pipeline(FnApiRunner())
     given = pipeline | "values" >> beam.Impulse()
-    given.element_type = Any
-    made = applied(node, given, transform)
+    given.element_type = typehints.Any
+    try:
+        made = applied(node, given, transform)
+    except RunError:
+        others = pipelines_in(transform)
+        if not others:
+            raise
+        return Expansion(None, "it uses another PCollection of your pipeline", others=others)
+    leaves = _Leaves(pipeline)
+    pipeline.visit(leaves)
+    others = frozenset(leaves.others)
     if not isinstance(made, beam.PCollection):
         kind = type(made).__name__
-        return Expansion(None, f"it returns a {kind}", None, kind)
+        return Expansion(None, f"it returns a {kind}", None, kind, others)
     changed = made.windowing.windowfn is not given.windowing.windowfn
     windowing = made.windowing if changed else None
-    leaves = _Leaves()
-    pipeline.visit(leaves)
     found = _chain(given, made, leaves.count - 1)
     if isinstance(found, str):
-        return Expansion(None, found, windowing)
-    return Expansion(tuple(map(_part, found)), "", windowing)
+        return Expansion(None, found, windowing, others=others)
+    return Expansion(tuple(map(_part, found)), "", windowing, others=others)
 
 
 def applied(label: str, pcoll: Any, transform: Any) -> Any:
@@ -104,13 +115,20 @@ def applied(label: str, pcoll: Any, transform: Any) -> Any:
 
 
 class _Leaves(PipelineVisitor):
-    """Counts the transforms of a pipeline that contain no other transforms."""
+    """Counts the transforms of a pipeline that contain no other transforms.
 
-    def __init__(self) -> None:
-        self.count = 0
+    Beam also visits the transforms that lead to side inputs; `others` has their pipelines.
+    """
+
+    def __init__(self, pipeline: beam.Pipeline) -> None:
+        self.pipeline, self.count, self.others = pipeline, 0, set[Any]()
 
     def visit_transform(self, transform_node: Any) -> None:
-        self.count += bool(transform_node.outputs)
+        made = next(iter(transform_node.outputs.values()), None)
+        if made is not None and made.pipeline is self.pipeline:
+            self.count += 1
+        elif made is not None:
+            self.others.add(made.pipeline)
 
 
 def _chain(given: Any, made: Any, count: int) -> list[Any] | str:

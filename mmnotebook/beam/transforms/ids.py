@@ -15,8 +15,8 @@ from mmnotebook.beam.dofns.node_fn import PlainFn
 from mmnotebook.beam.dofns.tracking import Tracker
 from mmnotebook.beam.dofns.windows import InWindows
 from mmnotebook.beam.lowering.sources import carry
-from mmnotebook.beam.streaming.windowed_blocks import name_in, plain
-from mmnotebook.beam.transforms.pairs import Broken, block_of
+from mmnotebook.beam.streaming.windowed_blocks import name_in
+from mmnotebook.beam.transforms.pairs import Broken, block_of, record
 from mmnotebook.compat.beam import WindowedValue, Windowing, create_windowed
 from mmnotebook.elements.block import BYTES, ROWS, Block
 from mmnotebook.elements.coders import Element
@@ -24,11 +24,9 @@ from mmnotebook.elements.columns import size_of
 from mmnotebook.elements.elements import Key, has_field
 from mmnotebook.elements.packing import pack
 from mmnotebook.fingerprint.identity import Unknowable, digest
-from mmnotebook.graph.names import is_a
 
 PAIR = "key"
 """The name under which the key of a (key, value) pair is a field of the element."""
-_PREDICTION = {("apache_beam", "PredictionResult")}
 
 
 class NoIdError(ValueError):
@@ -45,11 +43,6 @@ def parts(value: Any) -> tuple[Any, Any]:
     return None, record(value)
 
 
-def record(value: Any) -> Any:
-    """Return a row or named tuple as a dict; a prediction and any other value unchanged."""
-    return value if is_a(value, _PREDICTION) else plain(value)
-
-
 class _Name(PlainFn):
     """Yields each value as a pair of its `Key` and the value.
 
@@ -59,19 +52,27 @@ class _Name(PlainFn):
         Returns the id from a value, the key of its pair, and its window.
     carried
         The fields that elements keep, for a later `by=`.
+    has_pairs
+        Whether a (key, value) pair is an element with this value; if not, it is the value.
     """
 
     def __init__(
-        self, node: str, run_id: str, name: Callable[..., str], carried: tuple[str, ...]
+        self,
+        node: str,
+        run_id: str,
+        name: Callable[..., str],
+        carried: tuple[str, ...],
+        has_pairs: bool,
     ) -> None:
         self.node, self.run_id, self.name, self.carried = node, run_id, name, carried
+        self.has_pairs = has_pairs
 
     def setup(self) -> None:
         self._track = Tracker(self.node, self.run_id, "ids", enters=False)
 
     def process(self, given: Any, window: Any = beam.DoFn.WindowParam) -> Iterator[Any]:
         self._track.check()
-        key, value = parts(given)
+        key, value = parts(given) if self.has_pairs else (None, record(given))
         if isinstance(key, Key):  # of another graph in this pipeline
             yield Key(key.id, key.origin, fields=key.fields), value
             return
@@ -200,6 +201,7 @@ def enter(
     run_id: str = "",
     id_field: str | None = None,
     carried: tuple[str, ...] = (),
+    has_pairs: bool = False,
 ) -> Any:
     """Return the elements of a PCollection as blocks, in their windows and at their timestamps.
 
@@ -212,13 +214,15 @@ def enter(
         prefix, "#" and a hash of the content. Further equal values get a number: "#1", "#2". In an
         unbounded PCollection the number would depend on the order of arrival. So there each id ends
         with random characters.
+    has_pairs
+        Whether a (key, value) pair is an element with this value; if not, it is the value.
     """
     numbered = id_field is None and pcoll.is_bounded
     if id_field is not None:
         name = from_field(id_field, pcoll.windowing.windowfn)
     else:
         name = functools.partial(_from_content, prefix, _nothing if numbered else _random)
-    pairs = pcoll | f"{node}: ids" >> beam.ParDo(_Name(node, run_id, name, carried))
+    pairs = pcoll | f"{node}: ids" >> beam.ParDo(_Name(node, run_id, name, carried, has_pairs))
     pairs.element_type = Element
     if numbered:
         pairs = _numbered(node, pairs, prefix)

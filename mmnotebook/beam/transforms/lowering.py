@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
+from apache_beam import typehints
 
 from mmnotebook.beam.dofns.node_fn import NodeFn
 from mmnotebook.beam.dofns.tracking import weight
@@ -42,17 +43,29 @@ def _decide(graph: Graph, step: BoundStep, objects: Mapping[str, Sequence[Block]
     found = expansion.of(node.name, step.function("transform"))
     later = next((one for one in graph if any(w.node == node.name for w in one.inputs)), None)
     if found.output and later is not None:
-        raise RunError(
-            f"node {node.name!r}: its transform returns a {found.output}, not a PCollection, so "
-            f"{later.name!r} cannot follow it",
-            remedy="let the transform return one PCollection, or end the line with it",
-            node=node.name,
-        )
+        raise _no_pcollection(node.name, found.output, repr(later.name))
     return found
+
+
+def _no_pcollection(node: str, output: str, later: str) -> RunError:
+    return RunError(
+        f"node {node!r}: its transform returns a {output}, not a PCollection, so {later} cannot "
+        "follow it",
+        remedy="let the transform return one PCollection, or end the line with it",
+        node=node,
+    )
 
 
 def _transforms(step: BoundStep, pcoll: Any) -> Arms:
     made: Expansion = step.decision
+    if made.others - {pcoll.pipeline}:
+        raise RunError(
+            f"node {step.node.name!r}: its transform uses a PCollection of another pipeline "
+            "than the one that runs",
+            remedy="mm.compile_graph(graph, pipeline) with the pipeline of that PCollection; "
+            "mm.run runs a pipeline of its own",
+            node=step.node.name,
+        )
     if made.parts is None:
         return {None: _whole(step, pcoll)}
     return {None: _by_element(step, pcoll, made.parts)}
@@ -92,9 +105,11 @@ def _whole(step: BoundStep, pcoll: Any) -> Any:
     values = beam.ParDo(_Values(name, run_id, step.select))
     outputs = pcoll | f"{name}: values" >> values.with_outputs("failed", main="main")
     given, failed = outputs["main"], outputs["failed"]
-    given.element_type, failed.element_type = Any, Block
+    given.element_type, failed.element_type = typehints.Any, Block
     made = expansion.applied(name, given, step.function("transform"))
     if not isinstance(made, beam.PCollection):
+        if not step.decision.output:
+            raise _no_pcollection(name, type(made).__name__, "a step")
         return failed
     blocks = ids.enter(name, made, name, run_id)
     if made.windowing.windowfn != failed.windowing.windowfn:

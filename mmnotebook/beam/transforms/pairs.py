@@ -12,14 +12,18 @@ from apache_beam.typehints.decorators import IOTypeHints
 
 from mmnotebook.beam.dofns.node_fn import NodeFn, PlainFn
 from mmnotebook.beam.dofns.tracking import CallOutcome, Tracker, weight
+from mmnotebook.beam.streaming.windowed_blocks import plain
 from mmnotebook.compat.beam import WindowedValue, arguments_of, at_most_one, makes_children
 from mmnotebook.elements import pickling
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.elements import Key, own, own_rows, settled
 from mmnotebook.elements.packing import pack
 from mmnotebook.elements.user_code import ENDS_RUN
+from mmnotebook.graph.names import is_a
 from mmnotebook.results.records import Failure
 from mmnotebook.state import places
+
+_PREDICTION = {("apache_beam", "PredictionResult")}
 
 
 class Broken(NamedTuple):
@@ -129,12 +133,17 @@ class IntoWindowsFn(PairFn):
         return [_paired(key, one) for one in self.function.process(value, *args, **kwargs)]
 
 
+def record(value: Any) -> Any:
+    """Return a row or named tuple as a dict; a prediction and any other value unchanged."""
+    return value if is_a(value, _PREDICTION) else plain(value)
+
+
 def block_of(track: Tracker, pairs: Sequence[tuple[Key, Any]]) -> Block:
     """Return a block of pairs; elements whose values cannot be stored fail."""
     failed = [value.failure for _, value in pairs if isinstance(value, Broken)]
     good = [pair for pair in pairs if not isinstance(pair[1], Broken)]
     block = Block.of([(key, None) for key, _ in good], failed)
-    values = [value for _, value in good]
+    values = [record(value) for _, value in good]
     if not good:
         return Block([], pack([]), failed=failed)
     return track.stored(block, CallOutcome(list(range(len(good))), values))
