@@ -107,7 +107,7 @@ def _from_content(prefix: str, ends: Callable[[], str], value: Any, key: Any, wi
         return f"{prefix}#{digest(value if key is None else (key, value))}{ends()}"
     except Unknowable as error:
         raise NoIdError(
-            f"this value has no stable hash, which would be its id: it {error}; "
+            f"this value has no stable hash, which would be its id ({error}); "
             f'source({prefix}, id="field") uses a field'
         ) from None
 
