@@ -253,8 +253,8 @@ def not_alone(dofn: Any) -> str:
         return "is splittable, or has state or timers"
     if core.DoFn.KeyParam in arguments_of(dofn)[1]:
         return "uses the key of its elements"
-    if dofn._process_batch_defined or dofn._can_yield_batches:
-        return "processes batches"
+    if dofn._process_yields_batches:
+        return "yields batches"
     if type(dofn).finish_bundle is not core.DoFn.finish_bundle:
         return "has finish_bundle, which may output what it has kept"
     if any(getattr(signature, f"{name}_method").args for name in _ALONE):

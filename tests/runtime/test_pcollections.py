@@ -105,7 +105,7 @@ class TestSource:
 
     @pytest.mark.parametrize(
         "make",
-        [Row, lambda x, user: beam.Row(x=x, user=user), lambda x, user: dict(x=x, user=user)],
+        [Row, lambda x, user: beam.Row(x=x, user=user), lambda x, user: {"x": x, "user": user}],
     )
     def test_rows_have_fields(self, make: Any) -> None:
         found = doubled([make(1, "u"), make(2, "v")], 'source(rows, id="user")["x"] | map(double)')
@@ -291,6 +291,7 @@ class TestTransform:
         assert len({id(nodes[name]) for name in nodes} | {id(nodes.failed)}) == len(nodes) + 1
 
 
+@pytest.mark.slow
 class TestInteractive:
     def test_nodes_are_collected_shown_and_watched(
         self, capsys: pytest.CaptureFixture[str]
