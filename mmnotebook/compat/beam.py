@@ -257,19 +257,21 @@ def not_alone(dofn: Any) -> str:
         return "yields batches"
     if type(dofn).finish_bundle is not core.DoFn.finish_bundle:
         return "has finish_bundle, which may output what it has kept"
-    if any(getattr(signature, f"{name}_method").args for name in _ALONE):
+    methods = (
+        signature.setup_lifecycle_method,
+        signature.start_bundle_method,
+        signature.teardown_lifecycle_method,
+    )
+    if any(method.args for method in methods):
         return "has parameters in setup, start_bundle or teardown"
     return ""
-
-
-_ALONE = ("setup_lifecycle", "start_bundle", "teardown_lifecycle")
 
 
 def at_most_one(dofn: Any) -> bool:
     """Return whether a DoFn has at most one output per element by its construction.
 
-    This is so for the function that `Map`, `MapTuple`, `Filter` or `WindowInto` of
-    `transforms/core.py` creates.
+    This is so for the functions that `Map`, `MapTuple`, `Filter` and `WindowInto` create. Relies on
+    these in `transforms/core.py`.
     """
     if isinstance(dofn, core.WindowInto.WindowIntoFn):
         return True

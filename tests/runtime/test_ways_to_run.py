@@ -37,8 +37,8 @@ PATTERNS = {
     "cascade": "data | cascade(one, other, below=0.5, score=sure)",
     "keyed": "data | keyed({'small': one, 'large': other}, by=route)",
     "keyed in Beam": "data | keyed({'small': one, 'large': other}, by=route, lowering='beam')",
-    "transform of each value": "data | chain | one",
-    "transform of all values": "data | smallest",
+    "transform of each value": "data | transform(chain) | one",
+    "transform of all values": "data | transform(smallest)",
     "written": "data | double | write('FOLDER/out.jsonl')",
 }
 

@@ -212,6 +212,44 @@ class TestPipelines:
         assert core.get_function_arguments(own, "process") == (["element"], [])
         asks = defined("runners/common.py")["MethodWrapper.__init__"]
         assert "core.get_function_arguments(obj_to_invoke, method_name)" in ast.unparse(asks)
+        assert beam.arguments_of(apache_beam.Map(lambda x, y=3: x).dofn) == (["x", "y"], [3])
+
+    def test_how_many_outputs_a_function_has(self) -> None:
+        def made(transform: Any) -> tuple[bool, bool]:
+            return beam.at_most_one(transform.dofn), beam.makes_children(transform.dofn)
+
+        windows = apache_beam.WindowInto(window.FixedWindows(3))
+        for one in (apache_beam.Map(abs), apache_beam.Filter(abs), apache_beam.MapTuple(max)):
+            assert made(one) == (True, False)
+        assert made(windows) == (True, False)
+        assert made(apache_beam.FlatMap(list)) == (False, True)
+        assert made(apache_beam.FlatMap(lambda x: [x])) == (False, True)
+        assert made(apache_beam.ParDo(apache_beam.DoFn())) == (False, False)
+
+    def test_what_may_output_between_two_elements(self) -> None:
+        class Keeps(apache_beam.DoFn):
+            def process(self, x: Any) -> None: ...
+
+            def finish_bundle(self) -> None: ...
+
+        assert "finish_bundle" in beam.not_alone(Keeps())
+        assert beam.not_alone(apache_beam.Map(abs).dofn) == ""
+        names = defined("runners/common.py")
+        assert "DoFnSignature.is_splittable_dofn" in names
+        assert "DoFnSignature.is_stateful_dofn" in names
+        assert "DoFn._process_yields_batches" in defined("transforms/core.py")
+
+    def test_the_label_of_the_transform_that_is_applied(self) -> None:
+        seen = []
+
+        class Outer(apache_beam.PTransform[Any, Any]):
+            def expand(self, pipeline: Any) -> Any:
+                seen.append(beam.current_label(pipeline.pipeline))
+                return pipeline | apache_beam.Impulse()
+
+        pipeline = apache_beam.Pipeline(beam.FnApiRunner())
+        _ = pipeline | "a" >> Outer()
+        assert (seen, beam.current_label(pipeline)) == (["a"], "")
 
 
 class TestInteractive:

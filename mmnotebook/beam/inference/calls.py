@@ -152,7 +152,8 @@ class Calls:
         """
         try:
             with Watch() as watch:
-                made = self.meter.call(lambda: self.raw(batch), len(batch), self._bytes(len(batch)))
+                self._announce(len(batch))
+                made = self.meter.call(lambda: self.raw(batch))
         except (*ENDS_RUN, MMError):
             raise
         except CallTimeoutError as error:
@@ -170,9 +171,9 @@ class Calls:
         else:
             self.keep(batch, made)
 
-    def _bytes(self, count: int) -> int:
-        """Estimate the size of this many examples from the size of all."""
-        return self.given.nbytes * count // max(1, len(self.given))
+    def _announce(self, count: int) -> None:
+        """Tell the meter the size of the next batch, estimated from the size of all examples."""
+        self.meter.next_batch(count, self.given.nbytes * count // max(1, len(self.given)))
 
     def _parts(self, batch: Places) -> Iterator[Places]:
         """Yield the smaller batches to try after a batch has failed."""
@@ -224,7 +225,8 @@ class Calls:
         if error is not None:
             self.errors[self._of[place]] = error
             return
-        self.meter.called(seconds, 1, self._bytes(1))
+        self._announce(1)
+        self.meter.called(seconds)
         self.keep([place], made)
         self.track.count_outputs(len(self.places))
 

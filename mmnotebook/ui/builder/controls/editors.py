@@ -132,8 +132,8 @@ class NameEditor(SingleEditor):
         return [self.choice]
 
     def _offer(self, context: Context) -> None:
-        known = {"model": context.models, "transform": context.transforms}
-        self._listed = known.get(self.param.name, context.data)()
+        known = {"model": context.models, "data": context.data}
+        self._listed = known.get(str(self.param.names), context.transforms)()
         self._put(self.choice.value or None)
 
     def _put(self, value: Any) -> None:
