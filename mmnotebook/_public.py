@@ -61,13 +61,50 @@ def resolve(name: str) -> Any:
         found = list(homes())
     elif name in homes():
         # As in `from HOME import NAME`, NAME can also be a module.
-        found = getattr(__import__(homes()[name], fromlist=[name]), name)
+        found = getattr(_imported(homes()[name], name), name)
     else:
         from mmnotebook.errors import no_attribute
 
         raise no_attribute(f"module {_PACKAGE!r}", name, list(homes()))
     setattr(sys.modules[_PACKAGE], name, found)
     return found
+
+
+def _imported(home: str, name: str) -> Any:
+    """Import the module of a public name as a whole.
+
+    A Ctrl-C takes effect after the import: a half-imported torch or NumPy cannot be imported again
+    in this process. A second Ctrl-C ends the import.
+    """
+    import signal
+    import threading
+
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        return __import__(home, fromlist=[name])
+    pressed: list[tuple[int, Any]] = []
+    signal.signal(signal.SIGINT, _deferring(before, pressed))
+    try:
+        found = __import__(home, fromlist=[name])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        from mmnotebook.errors import interruptible
+
+        with interruptible(f"stopped by you while {_PACKAGE} was imported"):
+            before(*pressed[0])
+    return found
+
+
+def _deferring(before: Callable[..., Any], pressed: list[tuple[int, Any]]) -> Callable[..., Any]:
+    """Return a handler that records the first signal, and passes later ones on to `before`."""
+
+    def press(number: int, frame: Any) -> None:
+        pressed.append((number, frame))
+        if len(pressed) > 1:
+            before(number, frame)
+
+    return press
 
 
 def listed() -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -245,6 +246,17 @@ class RunError(MMError):
 
 class InterruptedRunError(RunError, KeyboardInterrupt):
     """A run was canceled, by Ctrl-C or `Running.cancel`. This is also a KeyboardInterrupt."""
+
+
+@contextmanager
+def interruptible(message: str) -> Iterator[None]:
+    """Raise InterruptedRunError, which has no stack trace in a notebook, for a Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if isinstance(error, MMError):
+            raise
+        raise InterruptedRunError(message, remedy="run it again when you like") from None
 
 
 class InterruptedWaitError(RunError, KeyboardInterrupt):

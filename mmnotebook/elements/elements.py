@@ -214,6 +214,10 @@ def own(value: Any) -> Any:
     return value.copy() if is_a(value, _COPIED) else value
 
 
+_unbind_copy: Callable[[torch.Tensor], Sequence[torch.Tensor]] = torch.unbind_copy  # type: ignore[assignment]
+"""Return a copy of each row; torch's annotation has no return value."""
+
+
 def own_rows(column: Column) -> Iterator[Any] | None:
     """Yield what `own` returns for each value, in less time; None for values of any class."""
     if isinstance(column, Numbers):
@@ -221,7 +225,7 @@ def own_rows(column: Column) -> Iterator[Any] | None:
     if isinstance(column, Arrays):
         return map(np.ndarray.copy, column.array) if column.array.ndim > 1 else None
     if isinstance(column, Tensors):
-        return map(torch.Tensor.clone, column.rows())
+        return iter(_unbind_copy(column.tensor))
     if isinstance(column, Same):
         return iter(column.rows()) if type(column.value) in _FIXED else None
     if isinstance(column, Objects):

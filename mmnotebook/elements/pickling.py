@@ -22,6 +22,7 @@ import torch
 
 from mmnotebook.compat import cloudpickle as compat
 from mmnotebook.compat.cloudpickle import beams_tracked_class, tracked_class
+from mmnotebook.elements import reductions
 from mmnotebook.observing import pickle_references
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
@@ -29,13 +30,14 @@ _origins: weakref.WeakKeyDictionary[type, weakref.ref[type]] = weakref.WeakKeyDi
 _together: weakref.WeakKeyDictionary[type, weakref.WeakSet[type]] = weakref.WeakKeyDictionary()
 _loaded: dict[int, weakref.WeakSet[type]] = {}
 _loading = threading.local()
+_trying = threading.local()
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """The pickler of cloudpickle without the ids of classes: each load creates new classes."""
 
     def reducer_override(self, value: Any) -> Any:
-        reduced = super().reducer_override(value)
+        reduced = reductions.completed(value, super().reducer_override(value), _can_pickle)
         if reduced is NotImplemented and isinstance(value, (type, *_FUNCTIONS)):
             pickle_references.note(str(value.__module__), value.__qualname__)
         if not isinstance(reduced, tuple) or reduced[0] not in compat.MAKERS:
@@ -64,6 +66,21 @@ def loads(pickled: bytes) -> Any:
 def check(value: Any) -> None:
     """Raise the error that pickling a value raises, if any."""
     Pickler(Nowhere()).dump(value)
+
+
+def _can_pickle(value: Any) -> bool:
+    """Return whether a value can be pickled; True if this thread is just finding that out."""
+    trying: set[int] = vars(_trying).setdefault("ids", set())
+    if id(value) in trying:
+        return True
+    trying.add(id(value))
+    try:
+        check(value)
+    except Exception:  # noqa: BLE001 - whatever a foreign object's pickling raises
+        return False
+    finally:
+        trying.discard(id(value))
+    return True
 
 
 class Nowhere:
@@ -186,6 +203,7 @@ class _Marking(compat.BeamsPickler):
 
     def reducer_override(self, value: Any) -> Any:
         reduced: Any = super().reducer_override(value)  # type: ignore[no-untyped-call]
+        reduced = reductions.completed(value, reduced, _can_pickle)
         if isinstance(value, type) and isinstance(reduced, tuple):
             compat.take_as_set(value)
         return reduced

@@ -8,11 +8,11 @@ import inspect
 import operator
 import sys
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmnotebook.fingerprint import codes
+from mmnotebook.fingerprint import codes, text_names
 from mmnotebook.fingerprint.codes import CALLED, HANDED, KEPT, READ, Step
 
 MISSING = object()
@@ -63,7 +63,7 @@ class Reading:
     ----------
     globals
         The values of the global variables and builtins that the code reads, by name; `MISSING` for
-        a name without a value.
+        a name without a value. They include the variables that a text in the code names.
     modules
         The modules that the code imports, by name; `MISSING` for a module that is not loaded.
     links
@@ -121,20 +121,15 @@ def read(function: types.FunctionType) -> Reading:
     for code in codes.inside(function.__code__):
         scan.code(code)
         names.update(code.co_names)
-        scan.reading.texts.update(_texts(code.co_consts))
+        scan.reading.texts.update(text_names.strings(code.co_consts))
+    for name, value in text_names.of(function).items():
+        scan.reading.globals[name] = value
+        scan.reading.use(value, HANDED)
     scan.reading.attributes = frozenset(names)
     scan.reading.names |= names.union(filter(str.isidentifier, scan.reading.texts))
     scan.reading.reads_metadata |= not _METADATA.isdisjoint(names)
     scan.settle()
     return scan.reading
-
-
-def _texts(constants: Iterable[Any]) -> Iterator[str]:
-    for one in constants:
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, (tuple, frozenset)):
-            yield from _texts(one)
 
 
 def cells(function: types.FunctionType) -> dict[str, Any]:

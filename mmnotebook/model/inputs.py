@@ -227,7 +227,7 @@ def torch_batch(batch: Sequence[Any], model: Any, device: Any) -> Any:
         stacked = torch.stack(examples)
     else:
         stacked = torch.from_numpy(_stack(column))
-    dtype = _float_type(model) if stacked.is_floating_point() else None
+    dtype = float_type(model) if stacked.is_floating_point() else None
     return stacked.to(device) if dtype is None else stacked.to(device, dtype)
 
 
@@ -241,7 +241,7 @@ def on_device(given: Any, model: Any, device: Any) -> Any:
         given = torch.from_numpy(given)
     if not isinstance(given, torch.Tensor):
         return given.to(device) if hasattr(given, "to") else given
-    dtype = _float_type(model) if given.is_floating_point() else None
+    dtype = float_type(model) if given.is_floating_point() else None
     return given.to(device) if dtype is None else given.to(device, dtype)
 
 
@@ -264,7 +264,8 @@ def _same_shapes(examples: Sequence[Any]) -> None:
         )
 
 
-def _float_type(model: Any) -> Any:
+def float_type(model: Any) -> Any:
+    """Return the floating-point dtype of a module's weights; None if it has none."""
     for tensor in model.parameters():
         if tensor.is_floating_point():
             return tensor.dtype

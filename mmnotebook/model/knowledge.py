@@ -69,6 +69,11 @@ class Knowledge:
         return self.changes or self.repeatable is False
 
     @property
+    def is_proven(self) -> bool:
+        """Whether batches of two sizes have shown the layout."""
+        return self.layout is not None and len(self._seen) > 1
+
+    @property
     def sizes(self) -> frozenset[int]:
         """The sizes of batches whose outputs could be one per element."""
         return frozenset(self._seen)

@@ -71,6 +71,8 @@ def _rows(made: Any, count: int, layout: Layout) -> Column:
     if not isinstance(layout, OutputRows) or made is None:
         raise _misfit(made, count)
     axis = min(layout.axes)
+    if axis == 0 and type(made) is torch.Tensor and not made.is_nested and len(made) == count:
+        return _tensors(made.detach())  # the common case, without the checks for other types
     made = _plain(made)
     shape = layouts.shape_of(made)
     sizes = shape if shape is not None else (len(made),) if hasattr(made, "__len__") else ()

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mmnotebook.errors import ResultError
+from mmnotebook.errors import ResultError, shown
 from mmnotebook.results import frames
 from mmnotebook.results.records import ElementStore, Outline, Places
 from mmnotebook.results.tables import html_table, short
@@ -123,7 +123,7 @@ class NodeTable:
         Raises
         ------
         ResultError
-            If `n` is not a number of rows.
+            If `n` is not a number of rows, or `seed` not a number from 0.
 
         Examples
         --------
@@ -134,13 +134,18 @@ class NodeTable:
         True
         """
         count = len(self)
-        drawn = np.random.default_rng(seed).choice(count, min(_number(n), count), replace=False)
+        try:
+            generator = np.random.default_rng(seed)
+        except (TypeError, ValueError):
+            raise ResultError(f"seed={seed!r}; allowed: an integer from 0, or None") from None
+        drawn = generator.choice(count, min(_number(n), count), replace=False)
         return self.rows(np.sort(drawn))
 
     def parts(self) -> Iterator[pd.DataFrame]:
-        """Yield all rows in parts, one per stored shard; only one part is in memory at a time.
+        """Yield all rows in parts, one per stored shard.
 
-        The parts are in the order in which the run stored them. This is the order of the table,
+        The table keeps no part in memory, unless it is one of those that are read as a whole. The
+        parts are in the order in which the run stored them. This is the order of the table,
         unless a step changed the order of elements (a model per key, for example). The index of
         each part is the index of its rows in `result[node]`, so that
         `pd.concat(table.parts()).sort_index()` equals `result[node]`.
@@ -177,14 +182,16 @@ class NodeTable:
         Parameters
         ----------
         numbers
-            Different numbers of rows.
+            The numbers, in any order; the rows are returned in this order.
 
         Raises
         ------
         IndexError
             If there is no row with one of the numbers.
+        ResultError
+            If `numbers` is not a list or array of integers.
         """
-        chosen = np.asarray(numbers, dtype=np.intp)
+        chosen = _numbers(numbers)
         if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(self):
             raise IndexError(f"rows 0 to {len(self) - 1:,}, not {chosen.tolist()}")
         if self._index is None:
@@ -382,3 +389,10 @@ def _number(n: Any) -> int:
     if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 0:
         raise ResultError(f"n is a number of rows, 0 or more, not {n!r}")
     return int(n)
+
+
+def _numbers(numbers: Any) -> _Numbers:
+    given = np.asarray(numbers)
+    if given.ndim != 1 or (len(given) and given.dtype.kind not in "iu"):
+        raise ResultError(f"expected a list of row numbers, not {shown(numbers)}")
+    return given.astype(np.intp)

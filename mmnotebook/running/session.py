@@ -12,7 +12,7 @@ from mmnotebook.beam import options as beam_options
 from mmnotebook.beam.streaming import recording
 from mmnotebook.beam.streaming.recorded import Recording
 from mmnotebook.beam.transforms import new_ids
-from mmnotebook.errors import RunError
+from mmnotebook.errors import RunError, interruptible
 from mmnotebook.graph.checks import is_count, is_fraction
 from mmnotebook.graph.graph import Graph
 from mmnotebook.results import latest
@@ -136,13 +136,14 @@ def run(
     RunError
         If `fresh` names an unknown node, a source cannot be read, a `write` would replace something
         that the graph reads, a model cannot be loaded, or more than `max_failed` of a node's
-        elements failed; `failed` and `result` hold what was computed.
+        elements failed. `failed` has the failures; `result` has what was computed, or is None if
+        the run stopped before its end.
     StorageError
         If the cache folder cannot be used. A folder that is read-only or full can still be read;
         new outputs are then kept in a private temporary folder until the process ends.
     InterruptedRunError
         If Ctrl-C was pressed. The run stops within two seconds, or when a longer call of compiled
-        code returns. This error is also a KeyboardInterrupt.
+        code or the first import of a framework ends. This error is also a KeyboardInterrupt.
 
     See Also
     --------
@@ -170,15 +171,16 @@ def run(
     >>> running.result()["double"]["value"].tolist()
     [2, 4]
     """
-    _check(graph, limit, max_failed)
-    part = graph if until is None else graph.validate().upto(until)
-    beam_options.check(runner, options)
-    anew = reasons(part, fresh)
-    record = _record(part, anew, {"options": options, "progress": progress})
-    prepared = prepare.prepare(part, limit, record)
-    new_ids.warn(part, prepared.decisions, stacklevel=3)
-    interactive.prepare()
-    running = _begun(graph, prepared, anew, max_failed, subscribers)
+    with interruptible("stopped by you before the run started"):
+        _check(graph, limit, max_failed)
+        part = graph if until is None else graph.validate().upto(until)
+        beam_options.check(runner, options)
+        anew = reasons(part, fresh)
+        record = _record(part, anew, {"options": options, "progress": progress})
+        prepared = prepare.prepare(part, limit, record)
+        new_ids.warn(part, prepared.decisions, stacklevel=3)
+        interactive.prepare()
+        running = _begun(graph, prepared, anew, max_failed, subscribers)
     try:
         if progress:
             running.show(background=not wait)

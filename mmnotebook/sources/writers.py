@@ -126,7 +126,7 @@ def _check_file(node: str, path: str, mode: int | None) -> None:
 def _check_folder(node: str, path: str, where: Path) -> None:
     """Check that only files of an earlier `write` would be replaced."""
     if not where.is_dir():
-        raise _unwritable(node, path, "it is not a folder", "remove the slash, or another path")
+        raise _unwritable(node, path, "it is not a folder", "remove the slash, or use another path")
     if (other := _other_file(where)) is not None:
         raise _unwritable(node, path, *_refused(other))
 

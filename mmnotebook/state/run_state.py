@@ -7,6 +7,7 @@ metrics.
 
 from __future__ import annotations
 
+import functools
 import shutil
 import signal
 import threading
@@ -277,9 +278,17 @@ def ends_process(error: BaseException) -> TypeGuard[SystemExit]:
     if not isinstance(error, SystemExit):
         return False
     handlers = (signal.getsignal(number) for number in signal.valid_signals())
-    codes = {getattr(one, "__code__", None) for one in handlers}
+    codes = set(map(_code, handlers)) - {None}
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_code in codes for frame, _ in frames)
+
+
+def _code(handler: Any) -> Any:
+    """Return the code of a signal handler: a function, a method, a partial or an object."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    code = getattr(handler, "__code__", None)
+    return getattr(type(handler).__call__, "__code__", None) if code is None else code
 
 
 _runs: dict[str, RunState] = {}

@@ -172,7 +172,7 @@ def _limits(array: NDArray[Any]) -> list[Any]:
         return []
     if array.dtype.kind in "iu":
         return [array.min().item(), array.max().item()]
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "f" and array.dtype.itemsize <= np.dtype(float).itemsize:
         missing = np.isnan(array)
         return [*([float("nan")] if missing.any() else []), *([0.0] if not missing.all() else [])]
     return [array[0].item()]

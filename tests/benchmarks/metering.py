@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from unittest.mock import patch
 
 from mmnotebook.beam.inference.meter import Meter
-from mmnotebook.elements.columns import Column
 from tests.benchmarks import work
 from tests.benchmarks.measuring import Report, in_turns, report, spread
 
@@ -20,18 +18,13 @@ def metered() -> None:
     work.run(ROWS)
 
 
-def _call(_: Meter, call: Callable[[], Iterable[Any]]) -> Sequence[Any]:
-    results = call()
-    return results if isinstance(results, Column) else list(results)
-
-
 def _nothing(*_: Any) -> None:
     return None
 
 
 def unmetered() -> None:
-    """Run the same graph without timing, counting or publishing."""
-    with patch.multiple(Meter, call=_call, count=_nothing, publish=_nothing):
+    """Run the same graph without counting and publishing."""
+    with patch.multiple(Meter, called=_nothing, count=_nothing, publish=_nothing):
         work.run(ROWS)
 
 

@@ -21,7 +21,8 @@ from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import input_names, inputs
 from mmnotebook.model import outputs as results
 from mmnotebook.model.frameworks.sklearn_handler import sklearn_inference
-from mmnotebook.model.frameworks.torch_handler import torch_inference
+from mmnotebook.model.frameworks.torch_handler import TorchCall
+from mmnotebook.model.frameworks.torch_types import Casts
 
 CPU = torch.device("cpu")
 SPEC = ModelSpec("model", "any", "module", "Model", None, "")
@@ -29,7 +30,7 @@ SPEC = ModelSpec("model", "any", "module", "Model", None, "")
 
 def torch_rows(batch: Any, model: Any, names: InputNames | None = None) -> Any:
     spec = replace(SPEC, input_names=names)
-    return results.rows(torch_inference(batch, model, CPU, spec=spec), len(batch))
+    return results.rows(TorchCall(spec, Casts(), model, CPU)(batch), len(batch))
 
 
 def sklearn_rows(model: Any, batch: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import functools
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -243,14 +245,32 @@ class EndsAtTwo:
         return list(map(ends_at_two, rows))
 
 
+class Exits:
+    """Signal handlers of several kinds."""
+
+    def __call__(self, *_: Any) -> None:
+        sys.exit(143)
+
+    method = __call__
+
+
+HANDLERS = {
+    "lambda": lambda *_: sys.exit(143),
+    "partial": functools.partial(functools.partial(Exits.method, None), None),
+    "object": Exits(),
+    "method": Exits().method,
+}
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
 @pytest.mark.parametrize("kind", ["function", "model"])
-def test_an_exit_in_a_signal_handler_ends_the_process(kind: str) -> None:
+def test_an_exit_in_a_signal_handler_ends_the_process(kind: str, handler: str) -> None:
     if kind == "model":
         mm.register("f", EndsAtTwo())
         graph = mm.pipeline("rows | f", rows=[1, 2, 3])
     else:
         graph = mm.pipeline("rows | f", rows=[1, 2, 3], f=ends_at_two)
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    before = signal.signal(signal.SIGTERM, HANDLERS[handler])
     try:
         with pytest.raises(SystemExit) as caught:
             mm.run(graph, progress=False, max_failed=1.0)
@@ -414,3 +434,54 @@ def test_an_error_of_a_subscriber_does_not_end_the_run() -> None:
     with pytest.warns(UserWarning, match="unsubscribed"):
         result = run(thread_of, subscribers=[subscriber])
     assert len(result["f"]) == 3
+
+
+class InterruptedWhenPickled:
+    """An object that a Ctrl-C interrupts while it is pickled."""
+
+    def __reduce__(self) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return (InterruptedWhenPickled, ())
+
+
+def test_ctrl_c_before_a_run_starts_has_no_stack_trace() -> None:
+    held = InterruptedWhenPickled()
+    with pytest.raises(mm.InterruptedRunError, match="stopped by you before the run") as caught:
+        run(lambda row: held)
+    assert caught.value.__suppress_context__
+    assert run(lambda row: row)["f"]["value"].tolist() == [1, 2, 3]
+
+
+SLOW = """
+import signal
+signal.raise_signal(signal.SIGINT)
+done = True
+thing = 2
+"""
+
+
+def test_ctrl_c_takes_effect_after_the_first_import_of_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_home.py").write_text(SLOW)
+    monkeypatch.syspath_prepend(tmp_path)
+    mm._public.homes()
+    monkeypatch.setitem(mm._public._homes, "thing", "slow_home")
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(mm.InterruptedRunError, match="stopped by you while mmnotebook was imp"):
+        _ = mm.thing
+    assert signal.getsignal(signal.SIGINT) is before
+    assert sys.modules["slow_home"].done
+    assert mm.thing == 2
+
+
+def test_a_second_ctrl_c_ends_the_first_import_of_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slower_home.py").write_text(SLOW.replace("done", "signal.raise_signal(2); done"))
+    monkeypatch.syspath_prepend(tmp_path)
+    mm._public.homes()
+    monkeypatch.setitem(mm._public._homes, "another", "slower_home")
+    with pytest.raises(KeyboardInterrupt):
+        _ = mm.another
+    assert "slower_home" not in sys.modules

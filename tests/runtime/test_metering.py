@@ -13,7 +13,7 @@ import torch
 from apache_beam.ml.inference.base import PredictionResult
 
 import mmnotebook as mm
-from mmnotebook.beam.inference.meter import Meter
+from mmnotebook.beam.inference.calls import Calls
 from mmnotebook.errors import ModelError
 from mmnotebook.results.metrics import quantile
 from tests.runtime import toys
@@ -53,16 +53,16 @@ class Measured:
 def measured() -> Measured:
     mm.register("diary", Diary(), remote=True)  # no calls except for predictions
     Diary.calls.clear()
-    around = []
+    around: list[float] = []
 
-    def timed(meter: Meter, work: Any, call: Any = Meter.call) -> Any:
-        started = time.perf_counter()
-        results = call(meter, work)
-        around.append((time.perf_counter() - started) * 1000)
-        return results
+    def timed(calls: Calls, batch: Any, attempt: Any = Calls._try) -> None:
+        before, started = (len(around), len(calls.errors)), time.perf_counter()
+        attempt(calls, batch)
+        if (len(around), len(calls.errors)) == before:  # the batch has not been divided
+            around.append((time.perf_counter() - started) * 1000)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Meter, "call", timed)
+        patch.setattr(Calls, "_try", timed)
         result = mm.run(mm.pipeline("data | diary", data=list(range(1000))))
     return Measured(result, list(Diary.calls), around)
 

@@ -381,6 +381,30 @@ def test_n_is_a_number_of_rows(n: Any) -> None:
         table.rows([2])
 
 
+@pytest.mark.parametrize("seed", [-1, 1.5, "5"])
+def test_a_seed_is_a_number(seed: Any) -> None:
+    table = mm.run(mm.pipeline("rows | same", rows=[1, 2, 3], same=lambda x: x)).table("same")
+    with pytest.raises(mm.ResultError, match="an integer from 0"):
+        table.sample(2, seed=seed)
+
+
+@pytest.mark.parametrize("numbers", [3, [1.5], [True, False], ["1"], [[0]], None])
+def test_numbers_are_numbers_of_rows(numbers: Any) -> None:
+    table = mm.run(mm.pipeline("rows | same", rows=[1, 2, 3], same=lambda x: x)).table("same")
+    with pytest.raises(mm.ResultError, match="expected a list of row numbers, not "):
+        table.rows(numbers)
+    assert table.rows(np.array([2, 0, 2], np.uint8))["value"].tolist() == [3, 1, 3]
+
+
+@pytest.mark.parametrize("kind", [np.longdouble, np.float64, np.float16, np.complex64, np.uint8])
+def test_numpy_numbers_of_any_size_have_tables(kind: Any) -> None:
+    """All values of a block become one array, in which they are longer than a float."""
+    rows = [*map(kind, range(5))]
+    result = mm.run(mm.pipeline("rows | same", rows=rows, same=lambda x: x), progress=False)
+    for node in ("rows", "same"):
+        compare(result.table(node), result[node])
+
+
 def test_a_table_of_an_unknown_node_is_an_error() -> None:
     graph = mm.pipeline("numbers | number | more", numbers=[1, 2], number=number, more=number)
     result = mm.run(graph, until="number", progress=False)

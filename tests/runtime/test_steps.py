@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -346,3 +349,14 @@ def test_a_change_of_a_prediction_stays_in_its_branch() -> None:
     assert [value.tolist() for value in run["scale"]["prediction"]] == [[2.0, 2.0]] * 3
     assert [value.tolist() for value in run["rows"]["value"]] == [[1.0, 1.0]] * 3
     assert run["blackened"]["value"][0] is not None
+
+
+@pytest.mark.slow
+def test_a_chain_of_hundreds_of_steps_runs() -> None:
+    """Beam calls itself for each transform of a chain, which exceeded the recursion limit."""
+    adds = {f"f{number}": functools.partial(operator.add, number) for number in range(260)}
+    limit = sys.getrecursionlimit()
+    graph = mm.pipeline("rows | " + " | ".join(adds), rows=[1, 2], **adds)
+    result = mm.run(graph, progress=False)
+    assert result["f259"]["value"].tolist() == [1 + 33670, 2 + 33670]
+    assert sys.getrecursionlimit() == limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from mmnotebook.beam.inference.inference import BlockHandler
 
 Places = Sequence[int]
+_RECORDED_EVERY = 0.05
+"""The time in seconds that calls take before their outputs are recorded."""
 
 
 class Calls:
@@ -54,6 +57,10 @@ class Calls:
         self.examination = Examination(self)
         self._of: Places = range(0)
         self._waiting: list[tuple[Places, Any]] = []
+        self._called: tuple[Any, Callable[[Any], Any]] | None = None
+        self._watch = Watch()
+        self._returned: list[tuple[Places, Column]] = []
+        self._seconds: list[float] = []
 
     def make(self) -> None:
         """Call the model for all rows, in batches."""
@@ -61,13 +68,14 @@ class Calls:
         groups = self._groups()
         if not groups:
             return
-        with self._stopping():
+        with self._stopping(), self._watch:
             first = groups[0]
             groups[0] = first[self.examination.begin(first) :]
             for group in groups:
                 for batch in self._batches(group):
                     self._make(batch)
             self._settle()
+            self._record()
             self.examination.end(first)
         self._sort()
 
@@ -140,9 +148,9 @@ class Calls:
 
     def _make(self, batch: Places) -> None:
         self.track.count_inputs(len(batch))
-        before = len(self.places)
         self._try(batch)
-        self.track.count_outputs(len(self.places) - before)
+        if self.examination.known.remote or sum(self._seconds) > _RECORDED_EVERY:
+            self._record()
 
     def _try(self, batch: Places) -> None:
         """Call the model with a batch; if it raises, halve it until each bad element is alone.
@@ -150,10 +158,10 @@ class Calls:
         A remote model receives the elements of a failed batch one by one instead, so that each
         element costs at most one more call.
         """
+        self._watch.connected = False
+        started = time.perf_counter()
         try:
-            with Watch() as watch:
-                self._announce(len(batch))
-                made = self.meter.call(lambda: self.raw(batch))
+            made = self.raw(batch)
         except (*ENDS_RUN, MMError):
             raise
         except CallTimeoutError as error:
@@ -161,19 +169,25 @@ class Calls:
             self.errors.update(dict.fromkeys((self._of[place] for place in batch), error))
         except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
             self.track.check_exit(error)
+            if self.meter.standard is not None:
+                self.meter.standard.failed()
             if len(batch) == 1:
                 self.errors[self._of[batch[0]]] = error
                 return
-            if watch.connected and self.base.is_remote is None:
+            if self._watch.connected and self.base.is_remote is None:
                 self.examination.known.remote = True
             for part in self._parts(batch):
                 self._try(part)
         else:
+            self._called_with(len(batch), time.perf_counter() - started)
             self.keep(batch, made)
 
-    def _announce(self, count: int) -> None:
-        """Tell the meter the size of the next batch, estimated from the size of all examples."""
-        self.meter.next_batch(count, self.given.nbytes * count // max(1, len(self.given)))
+    def _called_with(self, count: int, seconds: float) -> None:
+        """Count a call, whose size is estimated from that of all examples."""
+        self._seconds.append(seconds)
+        if self.meter.standard is not None:
+            nbytes = self.given.nbytes * count // max(1, len(self.given))
+            self.meter.standard.called(count, nbytes, seconds)
 
     def _parts(self, batch: Places) -> Iterator[Places]:
         """Yield the smaller batches to try after a batch has failed."""
@@ -198,7 +212,7 @@ class Calls:
         elif not self.columns:
             given = [own(example) for example in given.rows()]
         try:
-            return self.base.raw(given, self.box.model, self.args)
+            return self._call()(given)
         except CallTimeoutError:
             # The call still runs in this model, which may not support a second call meanwhile.
             if not self.examination.known.remote:
@@ -206,6 +220,13 @@ class Calls:
             raise
         finally:
             self._check_interrupt()
+
+    def _call(self) -> Callable[[Any], Any]:
+        """Return the function that calls the model; it is made once for each loaded model."""
+        model = self.box.model
+        if self._called is None or self._called[0] is not model:
+            self._called = model, self.base.caller(model, self.args)
+        return self._called[1]
 
     def _check_interrupt(self) -> None:
         """Raise `Stopped` after a Ctrl-C in a call; no later run may use the model."""
@@ -225,10 +246,9 @@ class Calls:
         if error is not None:
             self.errors[self._of[place]] = error
             return
-        self._announce(1)
-        self.meter.called(seconds)
+        self._called_with(1, seconds)
         self.keep([place], made)
-        self.track.count_outputs(len(self.places))
+        self._record()
 
     def keep(self, batch: Places, made: Any) -> None:
         """Record the model's output for some rows."""
@@ -240,15 +260,28 @@ class Calls:
         for earlier, returned in waiting:
             self.keep(earlier, returned)
         self.examination.check(batch, rows)
-        self._keep([self._of[place] for place in batch], rows)
+        self._returned.append((batch, rows))
 
     def _settle(self) -> None:
         """Record the outputs that were held until their layout was known."""
         if self._waiting:
             batch, made = self._waiting.pop()
             self.examination.settle(made, len(batch))
-            before = len(self.places)
             self.keep(batch, made)
+
+    def _record(self) -> None:
+        """Record the outputs of the latest calls.
+
+        This is done for several calls at once, because code that runs between two short calls of a
+        model finds none of its data in the processor's caches.
+        """
+        for seconds in self._seconds:
+            self.meter.called(seconds)
+        returned, self._returned, self._seconds = self._returned, [], []
+        if returned:
+            places = [self._of[place] for batch, _ in returned for place in batch]
+            before = len(self.places)
+            self._keep(places, concat([rows for _, rows in returned]))
             self.track.count_outputs(len(self.places) - before)
 
     def _taken(self, batch: Places) -> Column:
@@ -313,6 +346,7 @@ class Calls:
     def so_far(self, given: Sequence[Block]) -> list[Block]:
         """Return the predictions that were made before the calls were stopped, as blocks."""
         self.errors = {}
+        self._record()
         self._sort()
         return list(self.blocks(given))
 
@@ -323,7 +357,9 @@ class Calls:
         for block in given:
             last = first + len(block)
             end = bisect.bisect_left(self.places, last, done)
-            kept = block.take([place - first for place in self.places[done:end]])
+            kept = block
+            if end - done < len(block):
+                kept = block.take([place - first for place in self.places[done:end]])
             failed = [
                 self.track.fail(block.ids[place - first], error)
                 for place, error in sorted(self.errors.items())

@@ -58,13 +58,12 @@ class SpecHandler(Delegate):
 
         return pickling.owning(load)
 
-    def raw(self, batch: Any, model: Any, inference_args: dict[str, Any] | None = None) -> Any:
-        """Return the model's output for a batch, as the model returns it.
+    def caller(
+        self, model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Callable[[Any], Any]:
+        """Return a function that calls a model with a batch, and returns the model's output.
 
-        Raises
-        ------
-        CallTimeoutError
-            If the call takes longer than `timeout`.
+        The function raises a `CallTimeoutError` if the call takes longer than `timeout`.
         """
         arguments = self._arguments(inference_args)
 
@@ -72,27 +71,39 @@ class SpecHandler(Delegate):
         # instances of the original classes.
         made = pickling.made_for(model)
         own = pickling.by_origin([*self._made, *made]) if made or self._made else {}
+        call = self._own_call(model, arguments, own) if own else self._call(model, arguments)
+        timeout = self.spec.timeout
+        return call if timeout is None else self._limited(call, timeout)
 
-        def call() -> Any:
-            given, named = pickling.exchanged(batch, own), pickling.exchanged(arguments, own)
-            if self.shares:
-                made = model.infer(given, named)
-            else:
-                made = _results(self.base, given, model, named)
-            return pickling.exchanged(made, {one: origin for origin, one in own.items()})
+    def _call(self, model: Any, arguments: dict[str, Any] | None) -> Callable[[Any], Any]:
+        if self.shares:
+            return lambda batch: model.infer(batch, arguments)
+        return _caller(self.base, model, arguments)
 
-        try:
-            return call() if self.spec.timeout is None else within(self.spec.timeout, call)
-        except CallTimeoutError as error:
-            raise CallTimeoutError(
-                f"model {self.spec.name!r} {error} for a batch of {len(batch)}; "
-                "a smaller batch_size=, or a longer timeout="
-            ) from None
+    def _own_call(
+        self, model: Any, arguments: dict[str, Any] | None, own: dict[type, type]
+    ) -> Callable[[Any], Any]:
+        """Return a function that exchanges the original classes and the model's own copies."""
+        call = self._call(model, pickling.exchanged(arguments, own))
+        origins = {one: origin for origin, one in own.items()}
+        return lambda batch: pickling.exchanged(call(pickling.exchanged(batch, own)), origins)
+
+    def _limited(self, call: Callable[[Any], Any], timeout: float) -> Callable[[Any], Any]:
+        def limited(batch: Any) -> Any:
+            try:
+                return within(timeout, lambda: call(batch))
+            except CallTimeoutError as error:
+                raise CallTimeoutError(
+                    f"model {self.spec.name!r} {error} for a batch of {len(batch)}; "
+                    "a smaller batch_size=, or a longer timeout="
+                ) from None
+
+        return limited
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Sequence[Any]:
-        made = self.raw(batch, model, inference_args)
+        made = self.caller(model, inference_args)(batch)
         try:
             return outputs.rows(made, len(batch)) if self.spec.batched else outputs.whole(made)
         except WrongOutputsError as error:
@@ -131,7 +142,7 @@ class Served:
 
     def infer(self, batch: Any, inference_args: dict[str, Any] | None) -> Any:
         """Return the model's output for a batch."""
-        return _results(self._base, batch, self._model, inference_args)
+        return _caller(self._base, self._model, inference_args)(batch)
 
 
 def inference(result: Any) -> Any:
@@ -139,12 +150,27 @@ def inference(result: Any) -> Any:
     return result.inference if isinstance(result, PredictionResult) else result
 
 
-def _results(base: Any, batch: Any, model: Any, arguments: dict[str, Any] | None) -> Any:
-    """Return the raw output of an mmnotebook handler; of other handlers, one output per element."""
-    results = base.run_inference(batch, model, arguments)
-    if getattr(base, "takes_columns", False) or isinstance(results, outputs.Each):
-        return results
-    if isinstance(results, PredictionResult):
-        return results.inference  # of the whole batch
-    after = list(base.get_postprocess_fns())
-    return outputs.listed(results, (lambda result: result) if after else inference)
+def _caller(base: Any, model: Any, arguments: dict[str, Any] | None) -> Callable[[Any], Any]:
+    """Return a function that calls a framework's handler with a batch.
+
+    An mmnotebook handler returns the model's raw output; for others, it is one output per element.
+    """
+    if hasattr(base, "caller"):
+        call: Callable[[Any], Any] = base.caller(model, arguments)
+        return call
+    takes_columns = getattr(base, "takes_columns", False)
+    of = inference if not list(base.get_postprocess_fns()) else _unchanged
+
+    def call_handler(batch: Any) -> Any:
+        results = base.run_inference(batch, model, arguments)
+        if takes_columns or isinstance(results, outputs.Each):
+            return results
+        if isinstance(results, PredictionResult):
+            return results.inference  # of the whole batch
+        return outputs.listed(results, of)
+
+    return call_handler
+
+
+def _unchanged(result: Any) -> Any:
+    return result

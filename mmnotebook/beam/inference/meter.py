@@ -33,7 +33,6 @@ class Meter:
         self.standard = None if standard is None else StandardMetrics(standard)
         self._counts: Counter[str] = Counter()
         self._values: dict[str, int] = {}
-        self._batch = 0, 0
         self.seconds = 0.0
         self.is_elsewhere = False
 
@@ -57,26 +56,8 @@ class Meter:
             if size is not None:
                 self._values[metric] = size
 
-    def next_batch(self, elements: int, nbytes: int) -> None:
-        """Say how many elements and estimated bytes the batch of the next call has."""
-        self._batch = elements, nbytes
-
-    def call(self, work: Callable[[], Any]) -> Any:
-        """Count and time a call of the model; a call that raises is counted as failed only."""
-        started = time.perf_counter()
-        try:
-            results = work()
-        except Exception:
-            if self.standard is not None:
-                self.standard.failed()
-            raise
-        self.called(time.perf_counter() - started)
-        return results
-
     def called(self, seconds: float) -> None:
-        """Count a call that took this many seconds."""
-        if self.standard is not None:
-            self.standard.called(*self._batch, seconds)
+        """Count a call that returned after this many seconds."""
         self._counts["batches"] += 1
         self._counts[f"{LATENCY}{metrics.bucket(seconds * 1000)}"] += 1
         self._values["slowest_ns"] = max(self._values.get("slowest_ns", 1), round(seconds * 1e9))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,7 +60,7 @@ class _Served:
 
     def outputs(self, given: Any, args: Any) -> Any:
         """Return the model's output for a batch."""
-        return self._base.raw(given, self._model, args)
+        return self._base.caller(self._model, args)(given)
 
 
 class Serving:
@@ -78,9 +78,9 @@ class Serving:
     def load_model(self) -> _Served:
         return _Served(self.base)
 
-    def raw(self, batch: Any, model: Any, inference_args: Any = None) -> Any:
-        """Return the model's output for a batch."""
-        return model.outputs(batch, inference_args)
+    def caller(self, model: Any, inference_args: Any = None) -> Callable[[Any], Any]:
+        """Return a function that returns the model's output for a batch."""
+        return lambda batch: model.outputs(batch, inference_args)
 
 
 class _Mapped(ModelHandler[Any, Any, Any]):

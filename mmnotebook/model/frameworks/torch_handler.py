@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from apache_beam.ml.inference.pytorch_inference import PytorchModelHandlerTensor
 
+from mmnotebook.elements.columns import Arrays
 from mmnotebook.graph.models import ModelSpec
 from mmnotebook.model import inputs
 from mmnotebook.model.frameworks import exported, own_methods, torch_types
@@ -25,16 +25,21 @@ class TorchHandler(PytorchModelHandlerTensor):
     types_apart = True
 
     def __init__(self, spec: ModelSpec) -> None:
-        casts = torch_types.Casts()
-        inference = functools.partial(torch_inference, spec=spec, casts=casts)
-        super().__init__(device=spec.device, inference_fn=inference, **_file(spec))
+        self._spec, self._casts = spec, torch_types.Casts()
+        super().__init__(device=spec.device, **_file(spec))
         self._own = (spec.form, str(spec.path)) if spec.form in ("module", "exported") else None
 
     def run_inference(
         self, batch: Sequence[Any], model: Any, inference_args: dict[str, Any] | None = None
     ) -> Any:
+        return self.caller(model, inference_args)(batch)
+
+    def caller(
+        self, model: Any, inference_args: dict[str, Any] | None = None
+    ) -> Callable[[Any], Any]:
+        """Return a function that calls a module with a batch."""
         self._fall_back()  # another handler may have loaded the model
-        return super().run_inference(batch, model, inference_args)
+        return TorchCall(self._spec, self._casts, model, self._device, inference_args)
 
     def _fall_back(self) -> None:
         if self._device.type == "cuda" and not torch.cuda.is_available():
@@ -68,31 +73,45 @@ def _file(spec: ModelSpec) -> dict[str, Any]:
     }
 
 
-def torch_inference(
-    batch: Sequence[Any],
-    model: Any,
-    device: Any,
-    inference_args: dict[str, Any] | None = None,
-    model_id: str | None = None,
-    *,
-    spec: ModelSpec,
-    casts: torch_types.Casts | None = None,
-) -> Any:
-    """Call the module with a batch: the `inference_fn` of Beam's torch handler."""
+class TorchCall:
+    """Calls a module with batches.
 
-    def tensors(part: Sequence[Any]) -> Any:
-        return own_methods.given(inputs.by_name(part, spec.fields), model, device, spec.method)
+    Parameters
+    ----------
+    casts
+        What is known about the integer inputs of the module.
+    arguments
+        Further arguments of each call.
+    """
 
-    arguments = inference_args or {}
-    function = model if spec.method is None else getattr(model, spec.method)
+    def __init__(
+        self,
+        spec: ModelSpec,
+        casts: torch_types.Casts,
+        model: Any,
+        device: Any,
+        arguments: dict[str, Any] | None = None,
+    ) -> None:
+        self.spec, self.casts, self.model, self.device = spec, casts, model, device
+        self.arguments = arguments or {}
+        self.function = model if spec.method is None else getattr(model, spec.method)
+        self._dtype = inputs.float_type(model)
+        self._is_plain = spec.batched and not spec.batch_axis and spec.method is None
 
-    def call(given: Any) -> Any:
-        named = isinstance(given, dict)
-        return function(**given, **arguments) if named else function(given, **arguments)
+    def __call__(self, batch: Sequence[Any]) -> Any:
+        with torch.no_grad():
+            if self._is_plain and isinstance(batch, Arrays) and batch.array.dtype.kind == "f":
+                return self._call(torch.from_numpy(batch.array.copy()).to(self.device, self._dtype))
+            given = inputs.arranged(batch, self.spec, self._tensors)
+            if inputs.is_collated(batch):
+                return self._call(inputs.on_device(given, self.model, self.device))
+            return self.casts.call(self._call, given, self.model)
 
-    with torch.no_grad():
-        given = inputs.arranged(batch, spec, tensors)
-        if inputs.is_collated(batch):
-            return call(inputs.on_device(given, model, device))
-        casts = torch_types.Casts() if casts is None else casts
-        return casts.call(call, given, model)
+    def _tensors(self, part: Sequence[Any]) -> Any:
+        column = inputs.by_name(part, self.spec.fields)
+        return own_methods.given(column, self.model, self.device, self.spec.method)
+
+    def _call(self, given: Any) -> Any:
+        if isinstance(given, dict):
+            return self.function(**given, **self.arguments)
+        return self.function(given, **self.arguments)

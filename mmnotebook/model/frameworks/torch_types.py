@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from mmnotebook.model import inputs
+
 _TYPES = re.compile(
     r"dtype|scalar type|data type|floating|not implemented for|unsigned char|long (long|int)"
     r"|\b(torch\.)?(cuda\.)?(U?Int|Long|Short|Char|Byte|Bool|Float|Double|Half|BFloat)"
@@ -53,17 +55,11 @@ class Casts:
         kinds = tuple((path, str(part.dtype)) for path, part in _whole(given))
         if not kinds:
             return call(given)
-        dtype = float_type(model)
+        dtype = inputs.float_type(model) or torch.get_default_dtype()
         if kinds in self._chosen:
             return call(_cast(given, self._chosen[kinds], dtype))
         made, self._chosen[kinds] = _found(call, given, [path for path, _ in kinds], dtype)
         return made
-
-
-def float_type(model: Any) -> torch.dtype:
-    """Return the floating-point dtype of a module's weights; torch's default if it has none."""
-    floats = (one.dtype for one in model.parameters() if one.is_floating_point())
-    return next(floats, torch.get_default_dtype())
 
 
 def _found(
