@@ -295,3 +295,13 @@ def current_label(pipeline: Any) -> str:
     Relies on `Pipeline._current_transform` in `pipeline.py`.
     """
     return str(pipeline._current_transform().full_label)
+
+
+def takes_values_only(pardo: Any) -> bool:
+    """Return whether the DoFn of a ParDo receives elements and constants, and nothing else.
+
+    Relies on `_DoFnParam` and on `raw_side_inputs` of a ParDo, in `transforms/core.py`.
+    """
+    given, named = pardo.raw_side_inputs
+    passed = (*given, *named.values(), *arguments_of(pardo.dofn)[1])
+    return not pardo.side_inputs and not any(isinstance(one, core._DoFnParam) for one in passed)

@@ -393,6 +393,16 @@ class TestCache:
         path.write_text("3")
         assert list(mm.run(graph, progress=False)["t"]["value"]) == [3, 6]
 
+    def test_outputs_with_other_times_are_counted_and_cached(self) -> None:
+        graph = mm.pipeline(
+            "rows | t", rows=[1, 2, 2], t=beam.Map(lambda x: TimestampedValue(x, x))
+        )
+        first = mm.run(graph, progress=False)
+        assert first.nodes.loc["t", "elements_out"] == 3
+        second = mm.run(graph, progress=False)
+        assert second.nodes.loc["t", "cached"]
+        assert by_id(first["t"]) == by_id(second["t"]) == {"0": 1, "1": 2, "2": 2}
+
     def test_windows_are_read_from_the_cache(self) -> None:
         rows = beam.Create([1, 2, 12]) | beam.Map(lambda x: TimestampedValue(x, x))
         text = "rows | w\nw | map(str)"

@@ -226,6 +226,18 @@ class TestPipelines:
         assert made(apache_beam.FlatMap(lambda x: [x])) == (False, True)
         assert made(apache_beam.ParDo(apache_beam.DoFn())) == (False, False)
 
+    def test_what_a_function_receives(self) -> None:
+        time = apache_beam.DoFn.TimestampParam
+        side = apache_beam.pvalue.AsList(apache_beam.Pipeline() | apache_beam.Create([1]))
+        for one in (apache_beam.Map(abs), apache_beam.Map(pow, 2), apache_beam.Map(pow, exp=2)):
+            assert beam.takes_values_only(one)
+        for one in (
+            apache_beam.Map(lambda x, when=time: x),
+            apache_beam.Map(pow, time),
+            apache_beam.Map(pow, side),
+        ):
+            assert not beam.takes_values_only(one)
+
     def test_what_may_output_between_two_elements(self) -> None:
         class Keeps(apache_beam.DoFn):
             def process(self, x: Any) -> None: ...

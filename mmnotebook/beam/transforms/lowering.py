@@ -8,25 +8,25 @@ from typing import Any
 import apache_beam as beam
 from apache_beam import typehints
 
-from mmnotebook.beam.dofns.node_fn import NodeFn
+from mmnotebook.beam.dofns.node_fn import NodeFn, apply
 from mmnotebook.beam.dofns.tracking import weight
 from mmnotebook.beam.dofns.windows import InWindows
 from mmnotebook.beam.lowering.step import Arms, BoundStep, Lowering
 from mmnotebook.beam.transforms import expansion, ids
+from mmnotebook.beam.transforms.chain import ChainFn
 from mmnotebook.beam.transforms.expansion import ChainPart, Expansion
-from mmnotebook.beam.transforms.pairs import Apart, IntoWindowsFn, PairFn
+from mmnotebook.beam.transforms.pairs import Apart, IntoWindowsFn, ItemsFn, PairFn, rows_of
+from mmnotebook.compat.beam import takes_values_only
 from mmnotebook.elements.block import Block
 from mmnotebook.elements.coders import Element
-from mmnotebook.elements.elements import own, own_rows
 from mmnotebook.elements.packing import pack
 from mmnotebook.errors import RunError
-from mmnotebook.graph.graph import Graph
+from mmnotebook.graph.graph import Graph, Node
 
 
-class _Values(NodeFn):
+class _Values(ItemsFn):
     """Yields a copy of each value of a block; the failures have an output of their own."""
 
-    leaves = False
     step = "values"
 
     def blocks(self, block: Block) -> Iterator[Any]:
@@ -34,8 +34,7 @@ class _Values(NodeFn):
         self.track.flow.given += weight(block)
         if block.failed:
             yield beam.pvalue.TaggedOutput("failed", Block([], pack([]), failed=block.failed))
-        rows = own_rows(block.values)
-        yield from map(own, block.values) if rows is None else rows
+        yield from rows_of(block)
 
 
 def _decide(graph: Graph, step: BoundStep, objects: Mapping[str, Sequence[Block]]) -> Expansion:
@@ -74,6 +73,9 @@ def _transforms(step: BoundStep, pcoll: Any) -> Arms:
 def _by_element(step: BoundStep, pcoll: Any, parts: Sequence[ChainPart]) -> Any:
     """Apply a chain of ParDos to pairs of a key and a value."""
     name, run_id = step.node.name, step.run_id
+    if _is_plain(parts):
+        pardos = [part.transform for part in parts]
+        return apply(name, pcoll, ChainFn(name, run_id, step.select, pardos))
     apart = beam.ParDo(Apart(name, run_id, step.select))
     pairs = _typed(pcoll | f"{name}: apart" >> apart)
     for place, part in enumerate(parts):
@@ -81,6 +83,11 @@ def _by_element(step: BoundStep, pcoll: Any, parts: Sequence[ChainPart]) -> Any:
             pairs | f"{name}: {place}, {part.transform.label}" >> _paired(step, place, part)
         )
     return ids.together(name, pairs, name, run_id)
+
+
+def _is_plain(parts: Sequence[ChainPart]) -> bool:
+    """Return whether a chain can run over blocks: it needs no windows, times or side inputs."""
+    return all(part.windowing is None and takes_values_only(part.transform) for part in parts)
 
 
 def _paired(step: BoundStep, place: int, part: ChainPart) -> Any:
@@ -120,6 +127,10 @@ def _whole(step: BoundStep, pcoll: Any) -> Any:
     return whole
 
 
+def _entered(node: Node, made: Expansion) -> tuple[str, ...] | None:
+    return (NodeFn.step,) if made.parts is not None and _is_plain(made.parts) else None
+
+
 def _uncacheable(made: Expansion) -> str:
     if made.parts is not None:
         return ""
@@ -141,5 +152,5 @@ LOWERING = Lowering(
     decide=_decide,
     uncacheable=_uncacheable,
     explain=_explained,
-    entered=lambda node, decision: None,
+    entered=_entered,
 )

@@ -32,10 +32,21 @@ class Broken(NamedTuple):
     failure: Failure
 
 
-class Apart(NodeFn):
-    """Yields each element of a block as a pair of its key and a copy of its value."""
+class ItemsFn(NodeFn):
+    """The base class of DoFns whose outputs for a block are many items, not blocks."""
 
     leaves = False
+
+    def process(self, element: Block) -> Iterator[Any]:
+        # The code of a step is observed once per item, so all items of a block are one here.
+        block = self.track.picked(element, self.select)
+        for items in self.track.timed(lambda: [list(self.blocks(block))]):
+            yield from items
+
+
+class Apart(ItemsFn):
+    """Yields each element of a block as a pair of its key and a copy of its value."""
+
     step = "apart"
 
     def blocks(self, block: Block) -> Iterator[Any]:
@@ -43,8 +54,13 @@ class Apart(NodeFn):
         self.track.flow.given += weight(block)
         for failure in block.failed:
             yield Key(failure.id, failure.id), Broken(failure)
-        rows = own_rows(block.values)
-        yield from zip(block.keys(), map(own, block.values) if rows is None else rows, strict=True)
+        yield from zip(block.keys(), rows_of(block), strict=True)
+
+
+def rows_of(block: Block) -> Iterator[Any]:
+    """Return an iterator of copies of the values, which a function may change."""
+    rows = own_rows(block.values)
+    return map(own, block.values) if rows is None else rows
 
 
 class PairFn(pickling.Sent, PlainFn):
