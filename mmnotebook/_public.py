@@ -27,6 +27,7 @@ _OF_GRAPH = {
     "svg": "steps.drawing",
     "to_json": "graph.json_format",
     "to_text": "notation.text",
+    "transform": "beam.compiler",
 }
 _homes: dict[str, str] = {}
 

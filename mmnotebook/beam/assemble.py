@@ -14,6 +14,8 @@ from mmnotebook.beam.lowering.sources import Stored
 from mmnotebook.beam.lowering.step import Arms
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.beam.streaming import windowed_blocks
+from mmnotebook.beam.transforms import ids
+from mmnotebook.beam.transforms.expansion import Expansion
 from mmnotebook.elements import pickling
 from mmnotebook.fingerprint.identity import scan_modules_once
 from mmnotebook.graph.graph import Node
@@ -78,7 +80,7 @@ class _Assembly:
         self._names = {node.name for node in made}
         self.most = prepared.most()
         recorded = {node: made.usual() for node, made in prepared.recordings.items()}
-        self.windowings = windows.of_nodes(prepared.graph, recorded)
+        self.windowings = windows.of_nodes(prepared.graph, recorded, _changed(prepared))
         self._arms: dict[str, Arms] = {}
 
     def arms(self, node: Node) -> Arms:
@@ -108,8 +110,19 @@ class _Assembly:
 
     def _source(self, node: Node) -> Arms:
         carried = self.prepared.carried
+        if node.name in self.prepared.pcollections:
+            pcoll = self.prepared.pcollections[node.name]
+            prefix = node["data"] if node.data else node.name
+            blocks = ids.enter(node.name, pcoll, prefix, "", node["id"], carried, has_pairs=True)
+            return {None: blocks}
         if node.name in self.prepared.transforms:
             transform = self.prepared.transforms[node.name]
             return windowed_blocks.read(node.name, self.pipeline, transform, node["id"], carried)
         plan = self.prepared.plans[node.name]
         return sources.read(node.name, self.pipeline, plan, self.run_id, carried)
+
+
+def _changed(prepared: Prepared) -> dict[str, Any]:
+    """Return the windowing of each node whose transform gives its elements other windows."""
+    made = {n: one for n, one in prepared.decisions.items() if isinstance(one, Expansion)}
+    return {name: windows.kept(one.windowing) for name, one in made.items() if one.windowing}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from mmnotebook.beam.dofns.reuse import Reuse
@@ -19,7 +20,7 @@ from mmnotebook.errors import GraphError, ModelError, Problem, RunError, nearest
 from mmnotebook.fingerprint.identity import scan_modules_once
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.models import ModelSpec, registry
-from mmnotebook.graph.names import Names, how_to_bind, notebook_names
+from mmnotebook.graph.names import Names, Role, how_to_bind, notebook_names
 from mmnotebook.graph.parameters import Parameter, unset
 from mmnotebook.model.registered import newest_file, register
 from mmnotebook.sources import fields, objects, overlap, sources, writers
@@ -27,6 +28,7 @@ from mmnotebook.steps import field_flow
 from mmnotebook.steps.shapes import Shape
 
 _OURS = "mmnotebook."
+_A = {"transform": "a Beam transform"}
 
 Record = Callable[[str, Any, int | None], tuple[Recording, str]]
 """A function that returns the recording of a Beam transform, and a note about the recording.
@@ -56,6 +58,8 @@ class Prepared:
         its elements too.
     transforms
         The Beam transform of each source node that is not recorded.
+    pcollections
+        The PCollection of each source node that is one.
     refreshed
         The models from newer files that replace registered models, by node name.
     said
@@ -78,6 +82,7 @@ class Prepared:
     carried: tuple[str, ...]
     recordings: Mapping[str, Recording] = field(default_factory=dict)
     transforms: Mapping[str, Any] = field(default_factory=dict)
+    pcollections: Mapping[str, Any] = field(default_factory=dict)
     refreshed: Mapping[str, ModelSpec] = field(default_factory=dict)
     said: Mapping[str, str] = field(default_factory=dict)
     decisions: Mapping[str, Any] = field(default_factory=dict)
@@ -134,7 +139,7 @@ class Prepared:
                 most[node.name] = totals.get(node.name)
                 continue
             counts = [most[wire.node] for wire in node.inputs]
-            grows = any(self.graph[wire.node].step.outputs == "any number" for wire in node.inputs)
+            grows = any(self.graph[wire.node].step.has_children for wire in node.inputs)
             known = [count for count in counts if count is not None]
             most[node.name] = sum(known) if len(known) == len(counts) and not grows else None
         return {name: count for name, count in most.items() if count is not None}
@@ -145,6 +150,7 @@ def prepare(
     limit: int | None = None,
     record: Record | None = None,
     refused: list[RunError] | None = None,
+    given: Mapping[str, Any] = MappingProxyType({}),
 ) -> Prepared:
     """Check a graph, look up its names, and open its sources.
 
@@ -154,6 +160,8 @@ def prepare(
         Records a Beam transform that is a source; if None, the pipeline reads the transform.
     refused
         Receives the errors of functions that cannot be sent to a worker; if None, they are raised.
+    given
+        The PCollections that take the place of sources, by the name of the source node.
     """
     check_graph(graph)
     graph.validate()
@@ -161,7 +169,7 @@ def prepare(
     names = Names(registry, graph.bindings, notebook_names())
     models = _models(graph)
     functions = _functions(graph, names, refused)
-    values = _values(graph, names)
+    values = _values(graph, names, given)
     _check_writes(graph, values, models)
     carried = dict.fromkeys(name for node in graph for name in node.fields)
     refreshed, said = newest_file.models(graph, models)
@@ -179,6 +187,7 @@ def prepare(
         tuple(carried),
         found.recordings,
         found.transforms,
+        found.pcollections,
         refreshed,
         {**said, **found.said},
         limit=limit,
@@ -266,8 +275,13 @@ def _functions(
 ) -> dict[str, Callable[[Any], Any]]:
     wanted = {name: node.name for node in graph for name in node.functions}
     functions = {}
+    transforms = {name for node in graph for name in node.transforms}
     for name, node in wanted.items():
-        function = _bound(name, node, "function", names)
+        role: Role = "transform" if name in transforms else "function"
+        function = _bound(name, node, role, names)
+        if role == "transform":
+            functions[name] = _transform_step(name, node, function)
+            continue
         if not callable(function):
             kind = type(function).__name__
             raise RunError(f"{name!r} is a {kind}, not a function", node=node)
@@ -287,6 +301,17 @@ def _functions(
     return functions
 
 
+def _transform_step(name: str, node: str, transform: Any) -> Any:
+    if not windowed_blocks.is_transform(transform):
+        kind = type(transform).__name__
+        raise RunError(
+            f"{name!r} is a {kind}, not a Beam transform",
+            remedy=f"transform({name}) applies a beam.PTransform; map({name}) calls a function",
+            node=node,
+        )
+    return windowed_blocks.unused(transform)
+
+
 @dataclass
 class _Sources:
     """The content of the source nodes, by node name; `Prepared` describes the attributes."""
@@ -295,18 +320,21 @@ class _Sources:
     objects: dict[str, list[Block]] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
     transforms: dict[str, Any] = field(default_factory=dict)
+    pcollections: dict[str, Any] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
 
 
-def _values(graph: Graph, names: Names) -> dict[str, Any]:
-    """Return what each source node reads: a path, an object, or a Beam transform."""
-    return {
-        node.name: node["path"]
-        if node.step.reads_files
-        else _bound(node["data"], node.name, "data", names)
-        for node in graph
-        if not node.inputs
-    }
+def _values(graph: Graph, names: Names, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what each source node reads: a path, an object, a transform, or a PCollection."""
+
+    def value(node: Node) -> Any:
+        if node.name in given:
+            return given[node.name]
+        if node.step.reads_files:
+            return node["path"]
+        return _bound(node["data"], node.name, "data", names)
+
+    return {node.name: value(node) for node in graph if not node.inputs}
 
 
 def _check_writes(graph: Graph, values: Mapping[str, Any], models: Mapping[str, ModelSpec]) -> None:
@@ -326,6 +354,8 @@ def _reads(
         by = f"source {name!r}"
         if objects.is_path(value):
             yield overlap.Read(by, str(value))
+        elif windowed_blocks.is_pcollection(value):
+            continue
         elif windowed_blocks.is_transform(value):
             yield from (overlap.Read(by, path) for path in windowed_blocks.files(name, value))
         else:
@@ -345,7 +375,9 @@ def _sources(
         if node.inputs:
             continue
         value = values[node.name]
-        if node.step.reads_files or objects.is_path(value):
+        if windowed_blocks.is_pcollection(value):
+            _pcollection(found, node, value, limit, record)
+        elif node.step.reads_files or objects.is_path(value):
             # `node.params` does not contain parameters with their default values.
             options = {name: given for name, given in node.params if name in ("mode", "rotate")}
             plan = sources.plan_path(str(value), node["id"], **options)
@@ -355,6 +387,27 @@ def _sources(
         else:
             found.objects[node.name] = objects.blocks(node["data"], value, node["id"], limit)
     return found
+
+
+def _pcollection(
+    found: _Sources, node: Node, pcoll: Any, limit: int | None, record: Record | None
+) -> None:
+    name = node["data"] if node.data else node.name
+    if record is not None:
+        raise RunError(
+            f"source {name!r} is a PCollection of a pipeline of yours, and mm.run runs a pipeline "
+            "of its own",
+            remedy="mm.compile_graph(graph, pipeline) adds the graph to your pipeline; for a run "
+            f"here, bind {name} to data or to the transform that reads it",
+            node=node.name,
+        )
+    if limit is not None:
+        raise RunError(
+            f"source {name!r}: limit= is not supported for a PCollection",
+            remedy="remove limit=, or give it fewer elements",
+            node=node.name,
+        )
+    found.pcollections[node.name] = pcoll
 
 
 def _transform(
@@ -375,7 +428,7 @@ def _transform(
         )
 
 
-def _bound(name: str, node: str, role: str, names: Names) -> Any:
+def _bound(name: str, node: str, role: Role, names: Names) -> Any:
     try:
         found = names.object(name)
         if isinstance(found, Parameter):
@@ -384,10 +437,10 @@ def _bound(name: str, node: str, role: str, names: Names) -> Any:
     except KeyError:
         if role == "function" and hasattr(builtins, name):
             return getattr(builtins, name)
-        known = list(names.known("function" if role == "function" else "data"))
+        known = list(names.known(role))
         close = nearest(name, known)
         raise RunError(
-            f"{name!r} is not bound: node {node!r} needs {role} of that name"
+            f"{name!r} is not bound: node {node!r} needs {_A.get(role, role)} of that name"
             + (f"; did you mean {close!r}?" if close else ""),
             remedy=how_to_bind(name),
             node=node,

@@ -76,14 +76,6 @@ def time_of(element: WindowedValue) -> tuple[int, tuple[Any, ...], Any]:
     return element.timestamp_micros, tuple(element.windows), element.pane_info
 
 
-def chained(transform: Any) -> tuple[Any, ...]:
-    """Return the transforms in a chain `a | b`; () for any other transform.
-
-    Relies on `_ChainedPTransform` in `transforms/ptransform.py`.
-    """
-    return tuple(getattr(transform, "_parts", ()))
-
-
 def environment() -> Any:
     """Return Beam's interactive environment, which Beam creates at the first call.
 
@@ -386,3 +378,78 @@ def submitted_to_flink(result: Any) -> tuple[str, str] | None:
     job: Any = jobs.get(job_id(result))
     found = getattr(job, "_flink_job_id", None)
     return None if found is None else (job._master_url, found)
+
+
+def arguments_of(dofn: Any) -> Any:
+    """Return the arguments of a DoFn's `process` without `self`, and their default values.
+
+    Relies on `get_function_arguments` in `transforms/core.py`.
+    """
+    return core.get_function_arguments(dofn, "process")
+
+
+def not_alone(dofn: Any) -> str:
+    """Return why an output of a DoFn may not belong to the element of one call; "" if it does.
+
+    Relies on `DoFnSignature` in `runners/common.py`, and on private properties of a DoFn in
+    `transforms/core.py`.
+    """
+    from apache_beam.runners.common import DoFnSignature
+
+    signature = DoFnSignature(dofn)
+    if signature.is_splittable_dofn() or signature.is_stateful_dofn():
+        return "is splittable, or has state or timers"
+    if core.DoFn.KeyParam in arguments_of(dofn)[1]:
+        return "uses the key of its elements"
+    if dofn._process_yields_batches:
+        return "yields batches"
+    if type(dofn).finish_bundle is not core.DoFn.finish_bundle:
+        return "has finish_bundle, which may output what it has kept"
+    methods = (
+        signature.setup_lifecycle_method,
+        signature.start_bundle_method,
+        signature.teardown_lifecycle_method,
+    )
+    if any(method.args for method in methods):
+        return "has parameters in setup, start_bundle or teardown"
+    return ""
+
+
+def at_most_one(dofn: Any) -> bool:
+    """Return whether a DoFn has at most one output per element by its construction.
+
+    This is so for the functions that `Map`, `MapTuple`, `Filter` and `WindowInto` create. Relies on
+    these in `transforms/core.py`.
+    """
+    if isinstance(dofn, core.WindowInto.WindowIntoFn):
+        return True
+    code = getattr(getattr(dofn, "_fn", None), "__code__", None)
+    makers = (core.Map, core.MapTuple, core.Filter)
+    inner = (one for maker in makers for one in maker.__code__.co_consts)
+    return code is not None and code in inner
+
+
+def makes_children(dofn: Any) -> bool:
+    """Return whether a DoFn calls a function that returns a list of outputs, as for `FlatMap`.
+
+    Relies on `CallableWrapperDoFn` in `transforms/core.py`.
+    """
+    return isinstance(dofn, core.CallableWrapperDoFn) and not at_most_one(dofn)
+
+
+def current_label(pipeline: Any) -> str:
+    """Return the full label of the transform that is being applied; "" outside of one.
+
+    Relies on `Pipeline._current_transform` in `pipeline.py`.
+    """
+    return str(pipeline._current_transform().full_label)
+
+
+def takes_values_only(pardo: Any) -> bool:
+    """Return whether the DoFn of a ParDo receives elements and constants, and nothing else.
+
+    Relies on `_DoFnParam` and on `raw_side_inputs` of a ParDo, in `transforms/core.py`.
+    """
+    given, named = pardo.raw_side_inputs
+    passed = (*given, *named.values(), *arguments_of(pardo.dofn)[1])
+    return not pardo.side_inputs and not any(isinstance(one, core._DoFnParam) for one in passed)

@@ -11,7 +11,7 @@ from mmnotebook.editing.document import Document, Edit
 from mmnotebook.editing.fields import Command
 from mmnotebook.errors import Gap, GraphError, Problem, nearest
 from mmnotebook.graph.graph import Graph, rebound
-from mmnotebook.graph.names import Names
+from mmnotebook.graph.names import AbsentTransform, Names, Role
 from mmnotebook.notation.log import Log
 from mmnotebook.notation.reader import NotationReader
 from mmnotebook.notation.writer import to_text
@@ -84,7 +84,8 @@ def _with_known(names: Names | None, known: Graph) -> Names | None:
     models, given = dict(names.models), dict(names.given)
     for node in known:
         models.update((m, None) for m in node.models if names.role(m) in (None, "unregistered"))
-        given.update((f, _function) for f in node.functions if _is_nothing(names, f))
+        absent = AbsentTransform() if node.transforms else _function
+        given.update((f, absent) for f in node.functions if _is_nothing(names, f))
         given.update((d, _DATA) for d in node.data if _is_nothing(names, d))
     return replace(names, models=models, given=given)
 
@@ -137,11 +138,11 @@ def _unknown(graph: Graph, names: Names) -> Iterator[Problem]:
                 close = nearest(name, names.known("model"))
                 yield Problem(message, node.name, found=repr(name), nearest=close)
         for name in node.functions:
-            if names.function(name) is None:
-                close = nearest(name, names.known("function"))
-                yield Problem(
-                    "no function with this name", node.name, found=repr(name), nearest=close
-                )
+            role: Role = "transform" if node.transforms else "function"
+            if names.role(name) != role and (node.transforms or names.function(name) is None):
+                close = nearest(name, names.known(role))
+                message = f"no {'Beam transform' if node.transforms else role} with this name"
+                yield Problem(message, node.name, found=repr(name), nearest=close)
         for name in node.data:
             if not names.is_data(name):
                 close = nearest(name, names.known("data"))

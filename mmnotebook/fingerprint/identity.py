@@ -43,7 +43,7 @@ __all__ = [
 FORMAT = "mmnotebook 8"
 """A part of the identity of every node; it changes when the meaning of a step changes."""
 
-_NAMED = ("data", "function", "by_function", "score", "watch")
+_NAMED = ("data", "function", "transform", "by_function", "score", "watch")
 """Parameters that contain the name of an object: the object's identity counts, not its name."""
 
 
@@ -123,6 +123,8 @@ class Behind:
         The models that replace registered models, by node.
     codes
         The code of step kinds of other packages, by node.
+    reasons
+        Why nodes are not cacheable for a reason that is not one of these objects, by node.
     """
 
     data: Mapping[str, Identity]
@@ -130,6 +132,7 @@ class Behind:
     models: Mapping[str, Identity]
     refreshed: Mapping[str, Identity] = field(default_factory=dict)
     codes: Mapping[str, Identity] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def identities(graph: Graph, behind: Behind) -> dict[str, Identity]:
@@ -163,7 +166,7 @@ def of_node(node: Node, behind: Behind, found: Mapping[str, Identity]) -> Identi
     parts = {"step": _step(node)}
     parts |= {name: one.digest for name, one in own.items() if one.digest}
     parts |= _inputs(node, found)
-    reason = _own_reason(node, own)
+    reason = behind.reasons.get(node.name) or _own_reason(node, own)
     above = next((wire.node for wire in node.inputs if found[wire.node].digest is None), None)
     if not reason and above is not None:
         reason = found[above].reason

@@ -211,8 +211,14 @@ class Node:
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """The names of the functions that the node calls."""
+        """The names of the functions that the node calls, and of the transform that it applies."""
         return kinds.names_of(self.kind, dict(self.params), "function")
+
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """The name of the Beam transform that the node applies, in a tuple; () if there is none."""
+        step = kinds.KINDS.get(self.kind)
+        return () if step is None or step.bare != "transform" else self.functions
 
 
 @dataclass(frozen=True)
@@ -562,6 +568,43 @@ class Graph:
         """
         graph: Graph = upcalls.call("from_json", text)
         return graph
+
+    def transform(self, label: str = "graph") -> Any:
+        """Return the graph as a Beam transform, for a pipeline of your own.
+
+        Parameters
+        ----------
+        label
+            The label of the transform, which is unique in a pipeline. With another label, the graph
+            can be applied again.
+
+        Returns
+        -------
+        beam.PTransform
+            A transform. Applied to a PCollection, this takes the place of the graph's only source;
+            applied to a dict of PCollections, these take the place of the sources with these names.
+            The transform returns what `compile_graph` returns: the PCollection of each node by
+            name, and `failed`.
+
+        See Also
+        --------
+        mmnotebook.compile_graph : Add a graph with its own sources to a pipeline.
+
+        Examples
+        --------
+        >>> import apache_beam as beam
+        >>> import mmnotebook as mm
+        >>> def double(x):
+        ...     return 2 * x
+        >>> graph = mm.parse("numbers | map(double)").bind(double=double)
+        >>> with beam.Pipeline() as pipeline:
+        ...     few = pipeline | beam.Create([1, 2])
+        ...     nodes = few | graph.transform("doubled")
+        ...     printed = nodes["double"] | beam.Values() | beam.Map(print)
+        2
+        4
+        """
+        return upcalls.call("transform", self, label)
 
     def explain(self) -> Any:
         """Explain how each step will run, with the numbers that decide its lowering and grouping.

@@ -21,7 +21,8 @@ Check = Callable[[Any], bool]
 Role = Literal["data", "function", "model"]
 Form = Literal["value", "number", "field", "branches", "mapping"]
 Family = Literal["source", "model", "function", "routing", "combining", "write"]
-Outputs = Literal["one", "one or none", "any number"]
+Outputs = Literal["one", "one or none", "any number", "unknown"]
+Bare = Literal["data", "function", "transform", "model"]
 MISSING = ("fail", "skip", "use rest")
 LOWERINGS = ("auto", "blocks", "beam")
 IMAGE_MODES = ("keep", "L", "RGB", "RGBA")
@@ -109,7 +110,8 @@ class StepKind:
         Whether each output of a step is one of the inputs of the step, unchanged.
     outputs
         The number of outputs per element. With "any number", the outputs are children of the
-        element, and each child has a new id.
+        element, and each child has a new id. With "unknown", the object that the step names decides
+        whether there are children.
     bare
         The role of the names that are a step of this kind when they are written alone, such as
         `rows`, `mlp` or `crop`; None if there are no such names.
@@ -149,7 +151,7 @@ class StepKind:
     unnamed: tuple[str, ...] = ()
     passes_on: bool = False
     outputs: Outputs = "one"
-    bare: Role | None = None
+    bare: Bare | None = None
     named_after: str | None = None
     listed: bool = True
     rank: int = 1000
@@ -176,6 +178,11 @@ class StepKind:
             role: tuple(param for param in self.params if param.names == role)
             for role in get_args(Role)
         }
+
+    @property
+    def has_children(self) -> bool:
+        """Whether outputs of a step of this kind can be children, with ids such as `parent/0`."""
+        return self.outputs in ("any number", "unknown")
 
     @property
     def chooses_models(self) -> bool:
@@ -268,12 +275,12 @@ KINDS: Mapping[str, StepKind] = StepKinds(
 )
 
 
-def bare(role: Role) -> StepKind:
+def bare(role: Bare) -> StepKind:
     """Return the step kind of a name that has this role and is written alone, such as `rows`."""
     return next(kind for kind in KINDS.values() if kind.bare == role)
 
 
-def bare_step(role: Role, name: str | None) -> tuple[str, dict[str, Any]]:
+def bare_step(role: Bare, name: str | None) -> tuple[str, dict[str, Any]]:
     """Return the kind and the parameters of the step for a name that is written alone."""
     return bare(role).name, {role: name}
 

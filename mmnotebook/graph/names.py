@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from mmnotebook.notebook_state import shell, variables_of
 
-Role = Literal["model", "function", "pipeline", "data", "unregistered"]
+Role = Literal["model", "function", "transform", "pipeline", "data", "unregistered"]
 
 _DATA = {
     ("pandas", "DataFrame"),
@@ -20,9 +20,12 @@ _DATA = {
     ("datasets", "IterableDataset"),
     ("numpy", "ndarray"),
     ("torch", "Tensor"),
-    ("apache_beam", "PTransform"),
+    ("apache_beam", "PCollection"),
     ("mmnotebook", "Parameter"),
 }
+_TRANSFORMS = {("apache_beam", "PTransform"), ("mmnotebook", "AbsentTransform")}
+_STARTS: tuple[Role, ...] = ("data", "transform")
+"""The roles of objects that can start a line: a Beam transform may be one that reads."""
 _PIPELINES = {("mmnotebook", "Graph")}
 _MODELS = {
     ("torch", "Module"),
@@ -63,12 +66,15 @@ def role_of(value: Any) -> Role | None:
     """Return the role of an object in a pipeline; None if a pipeline cannot use the object.
 
     "unregistered" is the role of a model that is not registered. Such a model could be called, but
-    without batches and without metrics. The role depends on the type alone. No attribute of the
-    object is read, because reading an attribute of a proxy can have any effect.
+    without batches and without metrics. "transform" is the role of a Beam transform, which is data
+    at the start of a line and a step elsewhere. The role depends on the type alone. No attribute of
+    the object is read, because reading an attribute of a proxy can have any effect.
     """
     kind = type(value)
     if is_a(value, _DATA) or issubclass(kind, (list, tuple, range, str, PurePath)):
         return "data"
+    if is_a(value, _TRANSFORMS):
+        return "transform"
     if is_a(value, _PIPELINES):
         return "pipeline"
     if issubclass(kind, type):
@@ -78,6 +84,10 @@ def role_of(value: Any) -> Role | None:
     if callable(value):
         return "function"
     return "data" if issubclass(kind, (Mapping, Iterator)) else None
+
+
+class AbsentTransform:
+    """A placeholder with the role of a Beam transform that is not there."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +147,7 @@ class Names:
     def is_data(self, name: str) -> bool:
         """Return whether a variable with this name holds data, even if a model has this name."""
         try:
-            return role_of(self.object(name)) == "data"
+            return role_of(self.object(name)) in _STARTS
         except KeyError:
             return False
 
@@ -151,7 +161,11 @@ class Names:
             return None
 
     def known(self, *roles: Role) -> Iterator[str]:
-        """Yield the names that have one of these roles; skip private variables."""
+        """Yield the names that have one of these roles; skip private variables.
+
+        Beam transforms are among the data too, because a transform that reads starts a line.
+        """
+        roles = (*roles, *_STARTS) if "data" in roles else roles
         yield from (name for name in self.models if "model" in roles)
         for name in {**self.notebook, **self.given}:
             if not name.startswith("_") and name not in self.models and self.role(name) in roles:

@@ -17,8 +17,8 @@ def _unbound(name: str) -> Callable[..., Any]:
 find: Callable[[str], Callable[..., Any]] = _unbound
 """Returns a function of a layer above by its name.
 
-The names are: explain, from_json, html, installed_kinds, own_kinds, problems, svg, to_json and
-to_text.
+The names are: explain, from_json, html, installed_kinds, own_kinds, problems, svg, to_json,
+to_text and transform.
 """
 
 

@@ -148,7 +148,9 @@ def _refuse_unused(given: Mapping[str, object], graph: Graph) -> None:
     bound = {name for node in graph for name in (*node.data, *node.functions)}
     models = {name for node in graph for name in node.models}
     hidden = [name for name in given if name in models - bound and name in registry]
-    _refuse_hidden([name for name in hidden if role_of(given[name]) in ("data", "function")])
+    _refuse_hidden(
+        [name for name in hidden if role_of(given[name]) in ("data", "function", "transform")]
+    )
     used = bound | models
     every = used.union(graph.pipelines)
     unused = [

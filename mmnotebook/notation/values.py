@@ -117,6 +117,7 @@ class Values:
         readers: dict[str, Callable[[ast.expr], Any]] = {
             "by_function": self._by_function,
             "function": self.function,
+            "transform": self.transform,
             "data": self.data,
             "model": self.model,
         }
@@ -170,6 +171,9 @@ class Values:
             raise self.unregistered(node, name)
         known = list(names.known("function"))
         message = "not a function"
+        if role == "transform":
+            message = f"{name!r} is a Beam transform, not a function"
+            remedy = f"use it as a separate step: data | {name}"
         if role in ("model", "pipeline"):
             message = f"{name!r} is a {role}, not a function"
             remedy = f"use a {role} as a separate step: data | {name}"
@@ -180,6 +184,24 @@ class Values:
             candidates=known,
             name=name,
             remedy=remedy,
+            unbound=role is None and names.useless(name) is None,
+        )
+
+    def transform(self, node: ast.expr) -> str:
+        """Read the name of a Beam transform."""
+        name = self._identifier(node, "a Beam transform")
+        names = self._names
+        role = None if names is None else names.role(name)
+        if names is None or role == "transform":
+            return name
+        known = list(names.known("transform"))
+        raise self.refuse(
+            node,
+            "not a Beam transform",
+            allowed=listed(known),
+            candidates=known,
+            name=name,
+            remedy=f"use it as a separate step: data | {name}" if role == "function" else None,
             unbound=role is None and names.useless(name) is None,
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmnotebook.graph.graph import Graph, Node
 from mmnotebook.graph.kinds import KINDS, StepKind, bare_step
-from mmnotebook.graph.names import Names, how_to_register
+from mmnotebook.graph.names import Names, Role, how_to_register
 from mmnotebook.notation.log import LAMBDA, Log, is_gap, listed
 from mmnotebook.notation.values import NotRead, Values
 from mmnotebook.notebook_state import shell
@@ -17,8 +17,9 @@ Step = tuple[str, dict[str, Any]]
 
 DATA = (
     "a DataFrame, Series, list, tuple, range, numpy array, torch tensor, dict of columns, "
-    "generator, data set of `datasets`, path, glob, or a Beam transform that reads"
+    "generator, data set of `datasets`, PCollection, path, glob, or a Beam transform that reads"
 )
+_STEPS: tuple[Role, ...] = ("function", "transform", "pipeline")
 _PORTS = 'for branches without steps, write split({"train": 0.9, "test": 0.1})'
 
 
@@ -120,8 +121,8 @@ class Words:
             self._log.add(
                 node, f"{name!r} is a class", allowed="a model, a function", remedy=remedy
             )
-        elif role == "function":
-            return bare_step("function", name)
+        elif role in ("function", "transform"):
+            return bare_step("function" if role == "function" else "transform", name)
         elif role == "data" or name in self._nodes or name in self._lines:
             message = f"{name!r} can only start a line"
             remedy = f"{name} | step, or [{name}, other] | step to combine several"
@@ -131,7 +132,7 @@ class Words:
         return None
 
     def _steps(self, names: Names) -> str:
-        return listed(names.known("model", "function", "pipeline")) + "; " + listed(KINDS)
+        return listed(names.known("model", *_STEPS)) + "; " + listed(KINDS)
 
     def _unknown_step(self, node: ast.Name, names: Names) -> None:
         kinds = {kind.name: signature(kind) for kind in KINDS.values() if kind.inputs != "none"}
@@ -140,7 +141,7 @@ class Words:
             message = f"{node.id!r} needs parentheses"
             self._log.add(node, message, allowed=kinds[node.id], remedy=remedy)
             return
-        known = [*names.known("model"), *names.known("function", "pipeline"), *kinds]
+        known = [*names.known("model"), *names.known(*_STEPS), *kinds]
         message = "no model or function with this name"
         useless = names.useless(node.id)
         if useless is not None:
@@ -163,7 +164,7 @@ class Words:
         if name is not None and name in KINDS:
             return KINDS[name]
         remedy = None
-        if name is not None and self.role(name) in ("model", "function", "pipeline"):
+        if name is not None and self.role(name) in ("model", *_STEPS):
             written = f"map({name})" if self.role(name) == "function" else name
             remedy = f"{name} takes no arguments here: write data | {written}"
         elif name is None:
@@ -228,7 +229,7 @@ class Words:
     def no_output(self, node: ast.Attribute, owner: str) -> str | None:
         """Return the remedy for `name.attribute` at a line's start if `name` has no branches."""
         role = self.role(owner)
-        if role == "data":
+        if role in ("data", "transform"):
             fields = getattr(self._names.object(owner), "columns", ()) if self._names else ()
             is_field = isinstance(node.attr, str) and node.attr in fields
             return f'select a field with {owner}["{node.attr}"]' if is_field else self.first(None)

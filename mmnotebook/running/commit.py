@@ -249,6 +249,8 @@ class Committer:
             return False
         expected = sum(map(self._given, node.inputs))
         own = step.of_kind(node.step, self.lean).entered(node, plan.prepared.decisions.get(name))
+        if own is None:
+            return False
         for one in (*gather.steps(node), *own):
             if tally.flows[one].taken != expected:
                 return False

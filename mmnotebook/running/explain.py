@@ -125,6 +125,18 @@ def _row(node: Node, prepared: Prepared, uncached: str) -> dict[str, Any]:
     }
 
 
+def _of_pcollection(node: Node, pcoll: Any) -> str:
+    """Return how the elements of a PCollection get their ids."""
+    if node["id"] is not None:
+        return f"a PCollection of your pipeline; ids from its field {node['id']!r}"
+    if pcoll.is_bounded:
+        return "a PCollection of your pipeline; ids are hashes of the values"
+    return (
+        "a PCollection of your pipeline; ids are random after a hash of the value, since it is "
+        'unbounded: id="field" makes them stable'
+    )
+
+
 def _reason(node: Node, prepared: Prepared) -> str:
     """Return how a step runs, and why."""
     count = prepared.totals().get(node.name)
@@ -132,6 +144,8 @@ def _reason(node: Node, prepared: Prepared) -> str:
     if node.step.reads_files or node.name in prepared.plans:
         return f"files, read when the run needs them{known}"
     if not node.inputs:
+        if node.name in prepared.pcollections:
+            return _of_pcollection(node, prepared.pcollections[node.name])
         return f"data of the notebook{known}" if known else "a Beam transform"
     explain, how = step.of_kind(node.step).explain, node.step.how
     if explain is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mmnotebook.beam.lowering.step import of_kind
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.beam.streaming.recorded import Recording
 from mmnotebook.fingerprint import identity as fingerprint
@@ -45,7 +46,18 @@ def _behind(prepared: Prepared, data: dict[str, Identity]) -> Behind:
         {name: model(spec) for name, spec in prepared.models.items()},
         {name: model(spec) for name, spec in prepared.refreshed.items()},
         {name: step(codes) for name, codes in prepared.codes.items()},
+        _uncacheable(prepared),
     )
+
+
+def _uncacheable(prepared: Prepared) -> dict[str, str]:
+    """Return why the outputs of nodes are not cacheable, as their lowerings decided, by node."""
+    found = {}
+    for name, decision in prepared.decisions.items():
+        uncacheable = of_kind(prepared.graph[name].step).uncacheable
+        if uncacheable is not None and (reason := uncacheable(decision)):
+            found[name] = reason
+    return found
 
 
 def function(one: Callable[[Any], Any]) -> Identity:

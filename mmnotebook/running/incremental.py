@@ -9,6 +9,7 @@ from typing import Literal
 
 from mmnotebook.beam.answers import index
 from mmnotebook.beam.dofns.reuse import Reuse
+from mmnotebook.beam.lowering.step import of_kind
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.errors import counted
 from mmnotebook.fingerprint.identity import Identity, scan_modules_once
@@ -80,7 +81,7 @@ def nodes(
 def _by_itself(node: Node, prepared: Prepared) -> bool:
     """Return whether the output for an element can depend on that element alone."""
     if node.step.family == "function":
-        return node.gather != "join"
+        return node.gather != "join" and of_kind(node.step).is_alone
     return node.step.runs_one_model and prepared.model(node).reset is None
 
 

@@ -11,6 +11,7 @@ from mmnotebook.beam import interactive, prepare
 from mmnotebook.beam import options as beam_options
 from mmnotebook.beam.streaming import recording
 from mmnotebook.beam.streaming.recorded import Recording
+from mmnotebook.beam.transforms import new_ids
 from mmnotebook.compat import beam_files
 from mmnotebook.errors import RunError, interruptible
 from mmnotebook.graph.checks import is_count, is_fraction
@@ -176,9 +177,10 @@ def run(
     RunError
         If `fresh` or `set` names something unknown, a parameter is not set, a source cannot be
         read, a `write` would replace something that the graph reads, a model cannot be loaded, or
-        more than `max_failed` of a node's elements failed. `failed` has the failures; `result` has what was computed, or is None if
-        the run stopped before its end. For a run elsewhere, also if workers may have another file
-        system and there is no staging area, or if not all elements came back.
+        more than `max_failed` of a node's elements failed. `failed` has the failures; `result` has
+        what was computed, or is None if the run stopped before its end. For a run elsewhere, also
+        if workers may have another file system and there is no staging area, or if not all
+        elements came back.
     StorageError
         If the staging area cannot be used, or a file in it was altered; or if the cache folder
         cannot be used. A folder that is read-only or full can still be read;
@@ -230,6 +232,7 @@ def run(
             elsewhere.check_background(where)
         record = _record(part, anew, {"options": options, "progress": progress})
         prepared = prepare.prepare(part, limit, record)
+        new_ids.warn(part, prepared.decisions, stacklevel=3)
         interactive.prepare()
         running = _begun(graph, prepared, anew, max_failed, subscribers, where)
     try:

@@ -20,7 +20,7 @@ def is_bare_model(node: Node) -> bool:
     return _bare(node, "model") and [name for name, _ in node.params] == ["model"]
 
 
-def _bare(node: Node, role: kinds.Role) -> bool:
+def _bare(node: Node, role: kinds.Bare) -> bool:
     return node.kind in kinds.KINDS and node.step.bare == role
 
 

@@ -137,6 +137,7 @@ class Matcher:
         yield from _as("node", _LINE_NAME.findall(earlier))
         yield from _as("model", names.known("model"))
         yield from _as("function", names.known("function"))
+        yield from _as("transform", names.known("transform"))
         yield from _as("pipeline", names.known("pipeline"))
         yield from _as("data", names.known("data"))
         for kind in kinds.KINDS.values():

@@ -22,7 +22,7 @@ from mmnotebook.graph.field_selection import Drop
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.kinds import KINDS, Param
 from mmnotebook.graph.models import ModelSpec
-from mmnotebook.graph.names import Names
+from mmnotebook.graph.names import AbsentTransform, Names
 from mmnotebook.ui.builder.controls.fields import (
     InvalidInput,
     join_names,
@@ -45,7 +45,14 @@ def route(value: Any) -> str:
 
 FRAME = pd.DataFrame({"x": [1.0], "label": [0], "user": ["a"]})
 MODELS = {name: ModelSpec(name, "torch", "module", "Net", None, "") for name in ("mlp", "tree")}
-NAMES = Names(MODELS, {}, {"digits": FRAME, "rows": [1, 2], "halve": halve, "route": route})
+HELD = {
+    "digits": FRAME,
+    "rows": [1, 2],
+    "halve": halve,
+    "route": route,
+    "scaled": AbsentTransform(),
+}
+NAMES = Names(MODELS, {}, HELD)
 
 
 class Session:
@@ -131,6 +138,7 @@ SETS: dict[str, tuple[Type, Mapping[str, Any]]] = {
     "model": (lambda e: setattr(e.choice, "value", "mlp"), {"model": "mlp"}),
     "watch": (lambda e: setattr(e.text, "value", "m/*.pt"), {"watch": "m/*.pt"}),
     "function": (lambda e: setattr(e.text, "value", "halve"), {"function": "halve"}),
+    "transform": (lambda e: setattr(e.choice, "value", "scaled"), {"transform": "scaled"}),
     "missing": (lambda e: setattr(e.choice, "value", "skip"), {"missing": "skip"}),
     "by": (lambda e: setattr(e.text, "value", "user"), {"by": "user"}),
     "by_function": (
@@ -276,7 +284,7 @@ class TestNamesThatAreOffered:
     def test_data_functions_and_fields(self) -> None:
         _, view = session("source", data="nothing")
         labels = [label for label, _ in view.editors["data"].choice.options]
-        assert labels == ["choose …", "digits", "rows", "nothing (not in the notebook)"]
+        assert labels == ["choose …", "digits", "rows", "scaled", "nothing (not in the notebook)"]
         _, view = session("map")
         assert set(view.editors["function"].text.options) == {"halve", "route"}
         _, view = session("split")

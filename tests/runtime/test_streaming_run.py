@@ -107,7 +107,7 @@ def test_a_recording_is_removed_with_its_transform() -> None:
 
 
 def test_a_transform_without_times_is_as_a_list_is() -> None:
-    assert role_of(beam.Create([1])) == "data"
+    assert role_of(beam.Create([1])) == "transform"
     result = run("events | double", events=beam.Create([1.0, 2.0]))
     assert list(result["double"].columns) == ["id", "prediction", "model", "key"]
     same = run("events | double", events=beam.Create([1.0, 2.0]))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,6 +37,8 @@ PATTERNS = {
     "cascade": "data | cascade(one, other, below=0.5, score=sure)",
     "keyed": "data | keyed({'small': one, 'large': other}, by=route)",
     "keyed in Beam": "data | keyed({'small': one, 'large': other}, by=route, lowering='beam')",
+    "transform of each value": "data | transform(chain) | one",
+    "transform of all values": "data | transform(smallest)",
     "written": "data | double | write('FOLDER/out.jsonl')",
 }
 
@@ -100,6 +103,8 @@ FUNCTIONS = {
     "route": route,
     "sure": sure,
     "twice": twice,
+    "chain": beam.Map(double) | beam.Filter(odd) | beam.FlatMap(twice),
+    "smallest": beam.combiners.Top.Smallest(3),
 }
 
 

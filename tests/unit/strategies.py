@@ -12,7 +12,7 @@ from mmnotebook.editing.texts import problems
 from mmnotebook.graph.field_selection import Drop
 from mmnotebook.graph.graph import Graph, Group, Input, Node
 from mmnotebook.graph.kinds import IMAGE_MODES, KINDS, LOWERINGS, MISSING, default_name
-from mmnotebook.graph.names import Names
+from mmnotebook.graph.names import AbsentTransform, Names
 from mmnotebook.steps import branch_meetings
 
 # Names with another meaning elsewhere in the notation, plain names and unusual names.
@@ -54,7 +54,7 @@ keyed_models = st.lists(
 ).filter(lambda pairs: not in_two(pairs))
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    **dict.fromkeys(("data", "model", "function", "small", "big"), names),
+    **dict.fromkeys(("data", "model", "function", "transform", "small", "big"), names),
     **dict.fromkeys(("id", "path", "salt", "by"), texts),
     "below": fractions,
     "max_models": st.integers(1, 2**31 - 1),
@@ -207,6 +207,11 @@ def meeting_only(graph: Graph) -> Graph:
     return graph
 
 
+def transforms_of(graph: Graph) -> set[str]:
+    """Return the names of Beam transforms in a graph."""
+    return {name for node in graph for name in node.transforms}
+
+
 def bound_names(graph: Graph) -> Names:
     """Return an object for every name in a graph, each of a different kind."""
     given: dict[str, Any] = {}
@@ -214,15 +219,18 @@ def bound_names(graph: Graph) -> Names:
     for node in graph:
         given |= {name: [1, 2, 3] for name in node.data}
         given |= dict.fromkeys(node.functions, len)
+    given |= dict.fromkeys(transforms_of(graph), AbsentTransform())
     return Names(models=models, given=given, notebook={})
 
 
 def resolves(graph: Graph) -> bool:
     """Return whether each data name has one meaning, and every selected field exists."""
     data = {name for node in graph for name in node.data}
-    functions = {name for node in graph for name in node.functions}
+    functions = {n for node in graph for n in node.functions if not node.transforms}
+    transforms = transforms_of(graph)
     models = {model for node in graph for model in node.models}
-    return data.isdisjoint(functions | models) and not problems(graph, bound_names(graph))
+    apart = functions.isdisjoint(transforms) and data.isdisjoint(functions | transforms | models)
+    return apart and transforms.isdisjoint(models) and not problems(graph, bound_names(graph))
 
 
 VALID = (

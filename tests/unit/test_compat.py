@@ -51,7 +51,7 @@ from apache_beam.runners.portability import (
     portable_runner,
 )
 from apache_beam.testing import test_stream
-from apache_beam.transforms import core, ptransform, window
+from apache_beam.transforms import core, window
 from apache_beam.utils import multi_process_shared, timestamp
 from botocore.exceptions import ClientError
 from IPython.core.completer import IPCompleter, context_matcher
@@ -293,12 +293,56 @@ class TestPipelines:
         assert core.get_function_arguments(own, "process") == (["element"], [])
         asks = defined("runners/common.py")["MethodWrapper.__init__"]
         assert "core.get_function_arguments(obj_to_invoke, method_name)" in ast.unparse(asks)
+        assert beam.arguments_of(apache_beam.Map(lambda x, y=3: x).dofn) == (["x", "y"], [3])
 
-    def test_what_is_chained(self) -> None:
-        assert "self._parts = parts" in source(ptransform._ChainedPTransform.__init__)
-        first, second = apache_beam.Create([1]), apache_beam.Map(abs)
-        assert beam.chained(first | second) == (first, second)
-        assert beam.chained(first) == ()
+    def test_how_many_outputs_a_function_has(self) -> None:
+        def made(transform: Any) -> tuple[bool, bool]:
+            return beam.at_most_one(transform.dofn), beam.makes_children(transform.dofn)
+
+        windows = apache_beam.WindowInto(window.FixedWindows(3))
+        for one in (apache_beam.Map(abs), apache_beam.Filter(abs), apache_beam.MapTuple(max)):
+            assert made(one) == (True, False)
+        assert made(windows) == (True, False)
+        assert made(apache_beam.FlatMap(list)) == (False, True)
+        assert made(apache_beam.FlatMap(lambda x: [x])) == (False, True)
+        assert made(apache_beam.ParDo(apache_beam.DoFn())) == (False, False)
+
+    def test_what_a_function_receives(self) -> None:
+        time = apache_beam.DoFn.TimestampParam
+        side = apache_beam.pvalue.AsList(apache_beam.Pipeline() | apache_beam.Create([1]))
+        for one in (apache_beam.Map(abs), apache_beam.Map(pow, 2), apache_beam.Map(pow, exp=2)):
+            assert beam.takes_values_only(one)
+        for one in (
+            apache_beam.Map(lambda x, when=time: x),
+            apache_beam.Map(pow, time),
+            apache_beam.Map(pow, side),
+        ):
+            assert not beam.takes_values_only(one)
+
+    def test_what_may_output_between_two_elements(self) -> None:
+        class Keeps(apache_beam.DoFn):
+            def process(self, x: Any) -> None: ...
+
+            def finish_bundle(self) -> None: ...
+
+        assert "finish_bundle" in beam.not_alone(Keeps())
+        assert beam.not_alone(apache_beam.Map(abs).dofn) == ""
+        names = defined("runners/common.py")
+        assert "DoFnSignature.is_splittable_dofn" in names
+        assert "DoFnSignature.is_stateful_dofn" in names
+        assert "DoFn._process_yields_batches" in defined("transforms/core.py")
+
+    def test_the_label_of_the_transform_that_is_applied(self) -> None:
+        seen = []
+
+        class Outer(apache_beam.PTransform[Any, Any]):
+            def expand(self, pipeline: Any) -> Any:
+                seen.append(beam.current_label(pipeline.pipeline))
+                return pipeline | apache_beam.Impulse()
+
+        pipeline = apache_beam.Pipeline(beam.FnApiRunner())
+        _ = pipeline | "a" >> Outer()
+        assert (seen, beam.current_label(pipeline)) == (["a"], "")
 
 
 class TestInteractive:

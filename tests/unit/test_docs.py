@@ -16,6 +16,7 @@ import pytest
 
 import mmnotebook as mm
 from mmnotebook.graph.models import ModelSpec, Registry
+from mmnotebook.graph.names import AbsentTransform
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -157,7 +158,7 @@ def test_every_example_of_the_notation_is_a_graph(
     monkeypatch.chdir(ROOT)
     for name in MODELS.split():
         models.add(ModelSpec(name, "python", "object", name, None, name))
-    objects = {**DATA, **dict.fromkeys(FUNCTIONS.split(), function)}
+    objects = {**DATA, **dict.fromkeys(FUNCTIONS.split(), function), "scaled": AbsentTransform()}
     lines = re.sub(r"\n\s*\|", " |", text.strip())
     used = {node.id for node in ast.walk(ast.parse(lines)) if isinstance(node, ast.Name)}
     graph = mm.pipeline(text, **{name: objects[name] for name in used if name in objects})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
@@ -44,13 +45,22 @@ def kept(windowing: Windowing) -> Windowing | None:
     return None if plain.is_default() else plain
 
 
-def of_nodes(graph: Graph, sources: Mapping[str, Windowing | None]) -> dict[str, Windowing | None]:
-    """Return the windowing of each node's elements, by node name; None for Beam's default."""
+def of_nodes(
+    graph: Graph,
+    sources: Mapping[str, Windowing | None],
+    changed: Mapping[str, Windowing | None] = MappingProxyType({}),
+) -> dict[str, Windowing | None]:
+    """Return the windowing of each node's elements, by node name; None for Beam's default.
+
+    `changed` has the nodes whose output and input have different windowing.
+    """
     found: dict[str, Windowing | None] = {}
     for node in graph.order():
         above = [found[wire.node] for wire in node.inputs]
         if not node.inputs:
             found[node.name] = sources.get(node.name)
+        elif node.name in changed:
+            found[node.name] = changed[node.name]
         else:
             found[node.name] = None if node.step.ends else above[0]
     return found

@@ -169,6 +169,8 @@ class Calls:
             self.errors.update(dict.fromkeys((self._of[place] for place in batch), error))
         except BaseException as error:  # noqa: BLE001 - whatever the user's model raises
             self.track.check_exit(error)
+            if self.meter.standard is not None:
+                self.meter.standard.failed()
             if len(batch) == 1:
                 self.errors[self._of[batch[0]]] = error
                 return
@@ -177,8 +179,15 @@ class Calls:
             for part in self._parts(batch):
                 self._try(part)
         else:
-            self._seconds.append(time.perf_counter() - started)
+            self._called_with(len(batch), time.perf_counter() - started)
             self.keep(batch, made)
+
+    def _called_with(self, count: int, seconds: float) -> None:
+        """Count a call, whose size is estimated from that of all examples."""
+        self._seconds.append(seconds)
+        if self.meter.standard is not None:
+            nbytes = self.given.nbytes * count // max(1, len(self.given))
+            self.meter.standard.called(count, nbytes, seconds)
 
     def _parts(self, batch: Places) -> Iterator[Places]:
         """Yield the smaller batches to try after a batch has failed."""
@@ -237,7 +246,7 @@ class Calls:
         if error is not None:
             self.errors[self._of[place]] = error
             return
-        self._seconds.append(seconds)
+        self._called_with(1, seconds)
         self.keep([place], made)
         self._record()
 

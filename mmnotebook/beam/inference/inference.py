@@ -85,12 +85,17 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
         self.keeps_keys, self.reuse = keeps_keys, reuse
         # The spec itself: a private model file exists as long as its spec is referenced.
         self.node, self.spec, self.select, self.run_id = node, spec, select, run_id
-        self.base, self.meter = base, Meter(f"{node}.{spec.name}")
+        self._use(base)
         self.key = key
         self.said = False
         self._newer: str | None = None
         self.rows, self.size_of = batching(spec, base)
         self.is_called_per_element = is_called_per_element(spec, base)
+
+    def _use(self, base: Any) -> None:
+        """Use a handler, and count its calls; only a compiled graph has metrics of RunInference."""
+        standard = None if self.run_id else base.get_metrics_namespace()
+        self.base, self.meter = base, Meter(f"{self.node}.{self.spec.name}", standard)
 
     def load_model(self) -> Any:
         if self.share_model_across_processes():
@@ -242,7 +247,7 @@ class BlockHandler(pickling.Sent, ModelHandler[Block, Block, Any]):
             return
         self._newer = model_path or None
         spec = self.spec if not model_path else newest_file.refreshed(self.spec, model_path)
-        self.base, self.meter = handlers.base_handler(spec), Meter(f"{self.node}.{spec.name}")
+        self._use(handlers.base_handler(spec))
 
     def get_num_bytes(self, batch: Sequence[Block]) -> int:
         return sum(block.nbytes for block in batch)

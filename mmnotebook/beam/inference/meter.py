@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmnotebook.beam.dofns.tracking import add_counts, add_values
+from mmnotebook.beam.inference.standard_metrics import StandardMetrics
 from mmnotebook.model.loaded.parameter_bytes import Weight, weigh
 from mmnotebook.results import metrics
 from mmnotebook.state import run_state
@@ -17,10 +18,19 @@ LATENCY = "latency_"
 
 
 class Meter:
-    """Counts of one model's calls, until they are published as Beam's metrics."""
+    """Counts of one model's calls, until they are published as Beam's metrics.
 
-    def __init__(self, name: str) -> None:
+    Parameters
+    ----------
+    name
+        The names of the node and the model, which are the end of the namespace.
+    standard
+        The namespace of the metrics that RunInference has too; None if they are not published.
+    """
+
+    def __init__(self, name: str, standard: str | None = None) -> None:
         self.namespace = NAMESPACE + name
+        self.standard = None if standard is None else StandardMetrics(standard)
         self._counts: Counter[str] = Counter()
         self._values: dict[str, int] = {}
         self.seconds = 0.0
@@ -39,6 +49,8 @@ class Meter:
         # the first batch.
         if seconds is not None:
             self._values["load_us"] = max(1, round(seconds * 1e6))
+            if self.standard is not None:
+                self.standard.loaded(seconds, weight.parameter_bytes)
         for metric in ("parameter_bytes", "device_bytes"):
             size = getattr(weight, metric)
             if size is not None:
@@ -75,5 +87,7 @@ class Meter:
             return
         add_counts(run, self.namespace, self._counts)
         add_values(run, self.namespace, self._values)
+        if self.standard is not None:
+            self.standard.publish()
         self._counts.clear()
         self._values.clear()

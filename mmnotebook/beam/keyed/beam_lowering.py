@@ -89,6 +89,7 @@ class _Mapped(ModelHandler[Any, Any, Any]):
     def __init__(self, member: BlockHandler) -> None:
         super().__init__()
         self.member = member
+        member.meter.standard = None  # Beam's keyed handler counts
         self._seen: set[str] = set()
 
     def load_model(self) -> Any:
@@ -223,7 +224,7 @@ def infer(
     while other in routes.models:
         other += "…"
     step = _Elements(node.name, run_id, routes.models, other)
-    outputs = blocks | f"{node.name}: elements" >> beam.ParDo(step).with_outputs(
+    outputs = blocks | f"{node.name}: single elements" >> beam.ParDo(step).with_outputs(
         "failed", main="main"
     )
     elements, failed = outputs["main"], outputs["failed"]

@@ -45,7 +45,7 @@ def check(graph: Graph, objects: Mapping[str, Iterable[Block]]) -> None:
 
 def _families(graph: Graph) -> Iterator[tuple[str, set[str], set[str]]]:
     """Yield each flat_map, its sources, and the sources of the flat_map and of all later nodes."""
-    makers = [node.name for node in graph if node.step.outputs == "any number"]
+    makers = [node.name for node in graph if node.step.has_children]
     network = graph.network() if makers else networkx.DiGraph()
     sources = {node.name for node in graph if not node.inputs}
     for step in makers:

@@ -92,13 +92,16 @@ class Lowering:
         Applies the transforms of the step to a PCollection of blocks, for any other step.
     entered
         Returns the names of the steps through which elements pass, given the node and the
-        decision; a node is finished when each of these steps has processed all its elements.
+        decision; a node is finished when each of these steps has processed all its elements. None
+        if this is not known: such a node finishes when the run ends.
     decide
         Decides before the run how the step runs, from the graph, the step and the known elements.
         Raises MMError if the step cannot run.
     problems
         Yields the problems of a step, from the graph, the node, the known elements and the names of
         the sources that are files.
+    uncacheable
+        Returns why the outputs of a step are not cacheable, given the decision; "" if they are.
     explain
         Returns a text that says how the step runs and why. If None, the description of the step
         kind is used.
@@ -107,9 +110,10 @@ class Lowering:
     each: Callable[[BoundStep], Callable[[Any], Any]] | None = None
     dofn: Callable[[BoundStep], NodeFn] | None = None
     transforms: Callable[[BoundStep, Any], Arms] | None = None
-    entered: Callable[[Node, Any], tuple[str, ...]] = lambda node, decision: (NodeFn.step,)
+    entered: Callable[[Node, Any], tuple[str, ...] | None] = lambda node, decision: (NodeFn.step,)
     decide: Callable[[Graph, BoundStep, Objects], Any] | None = None
     problems: Callable[[Graph, Node, Objects, Sequence[str]], Iterator[Problem]] | None = None
+    uncacheable: Callable[[Any], str] | None = None
     explain: Callable[[BoundStep], str] | None = None
 
     @property

@@ -20,7 +20,6 @@ from mmnotebook.compat.beam import (
     FnApiRunner,
     PipelineVisitor,
     WindowedValue,
-    chained,
     create_windowed,
 )
 from mmnotebook.elements import pickling, routing
@@ -40,6 +39,11 @@ def is_transform(value: Any) -> bool:
     return isinstance(value, beam.PTransform)
 
 
+def is_pcollection(value: Any) -> bool:
+    """Return whether an object is a PCollection of a pipeline of the user."""
+    return isinstance(value, beam.PCollection)
+
+
 def begin(name: str, pipeline: Any, transform: Any) -> Any:
     """Apply a transform at the beginning of a pipeline; return its PCollection.
 
@@ -50,7 +54,7 @@ def begin(name: str, pipeline: Any, transform: Any) -> Any:
     """
     pickling.keep_classes(transform)
     try:
-        pcoll = pipeline | f"{name}: from" >> _unused(transform)
+        pcoll = pipeline | f"{name}: from" >> unused(transform)
     except Exception as error:
         raise _no_source(name, transform, one_line(error)) from error
     if not isinstance(pcoll, beam.PCollection):
@@ -90,14 +94,39 @@ def files(name: str, transform: Any) -> list[str]:
     return list(patterns.found)
 
 
-def _unused(transform: Any) -> Any:
+def unused(transform: Any) -> Any:
     """Return a copy without a pipeline, because many transforms can be applied only once."""
-    parts = (transform, *chained(transform))
-    nowhere = {id(pipeline): None for part in parts if (pipeline := part.pipeline) is not None}
+    kept: dict[int, Any] = {}
+    _keep(transform, kept)
     try:
-        return copy.deepcopy(transform, nowhere)
+        return copy.deepcopy(transform, kept)
     except Exception:  # noqa: BLE001 - whatever an object that cannot be copied raises
         return transform
+
+
+def pipelines_in(transform: Any) -> frozenset[Any]:
+    """Return the pipelines of the PCollections that a transform holds."""
+    kept: dict[int, Any] = {}
+    _keep(transform, kept)
+    held = (one.pvalue if isinstance(one, beam.pvalue.AsSideInput) else one
+            for one in kept.values() if one is not None)  # fmt: skip
+    return frozenset(one.pipeline for one in held)
+
+
+def _keep(value: Any, kept: dict[int, Any]) -> None:
+    """Add the PCollections that a transform holds to `kept`, and None for its pipeline."""
+    if id(value) in kept:
+        return
+    if isinstance(value, (beam.pvalue.PValue, beam.pvalue.AsSideInput)):
+        kept[id(value)] = value
+    elif isinstance(value, beam.Pipeline):
+        kept[id(value)] = None
+    elif isinstance(value, beam.PTransform):
+        for part in vars(value).values():
+            _keep(part, kept)
+    elif isinstance(value, (list, tuple, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            _keep(part, kept)
 
 
 def _no_source(name: str, transform: Any, why: str) -> RunError:

@@ -43,7 +43,11 @@ _BY_CHECK: dict[Any, type[ParameterEditor]] = {
     checks.is_arms: ArmsEditor,
     checks.is_mapping: MappingEditor,
 }
-_BY_NAME: dict[str, type[ParameterEditor]] = {"by": ByEditor, "id": FieldEditor}
+_BY_NAME: dict[str, type[ParameterEditor]] = {
+    "by": ByEditor,
+    "id": FieldEditor,
+    "transform": NameEditor,
+}
 _BY_ROLE: dict[str, type[ParameterEditor]] = {
     "model": NameEditor,
     "data": NameEditor,
@@ -56,7 +60,7 @@ def editor_of(param: Param) -> type[ParameterEditor]:
     if param.check in _BY_CHECK:
         return _BY_CHECK[param.check]
     if param.names is not None:
-        return _BY_ROLE[param.names]
+        return _BY_NAME.get(param.name) or _BY_ROLE[param.names]
     if param.check is checks.is_text:
         return _BY_NAME.get(param.name, TextEditor)
     return ChoiceEditor

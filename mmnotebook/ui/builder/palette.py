@@ -120,6 +120,8 @@ def _functions(names: Names) -> Iterator[Json]:
         if is_users_own(value):
             kind, params = bare_step("function", name)
             yield _item(kind, params, name, _first_line(value.__doc__) or kind)
+    for name in names.known("transform"):
+        yield _item(*bare_step("transform", name), name, type(names.object(name)).__name__)
 
 
 def _first_line(doc: Any) -> str:

@@ -122,7 +122,7 @@ class ChoiceEditor(SingleEditor):
 
 
 class NameEditor(SingleEditor):
-    """Edits the name of an existing model, or of existing data."""
+    """Edits the name of an existing model, of existing data, or of an existing transform."""
 
     def _controls(self) -> Sequence[Any]:
         self.choice = style.field(Dropdown, self.title, tooltip=self.param.allowed)
@@ -132,7 +132,8 @@ class NameEditor(SingleEditor):
         return [self.choice]
 
     def _offer(self, context: Context) -> None:
-        self._listed = context.models() if self.param.names == "model" else context.data()
+        known = {"model": context.models, "data": context.data}
+        self._listed = known.get(str(self.param.names), context.transforms)()
         self._put(self.choice.value or None)
 
     def _put(self, value: Any) -> None:

@@ -48,6 +48,10 @@ class Context:
         known = list(self.names.known("function"))
         return sorted(known, key=lambda name: not _is_defined_here(self.names.object(name)))
 
+    def transforms(self) -> list[str]:
+        """Return the Beam transforms of the notebook."""
+        return list(self.names.known("transform"))
+
     def fields(self) -> list[str]:
         """Return the fields of the data of all sources upstream of the node."""
         found: dict[str, None] = {}

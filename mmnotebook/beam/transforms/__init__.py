@@ -1,0 +1,1 @@
+"""PCollections and Beam transforms of the user in a graph."""
