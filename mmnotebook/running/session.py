@@ -220,16 +220,10 @@ def run(
         graph = with_set(graph, set)
         part = graph if until is None else graph.validate().upto(until)
         wanted = _wanted(part, on, keep, sample)
-        if on is not None:
-            _check_alone(runner=runner, options=options, staging=staging)
-            runner, options, staging = on.create_runner(), on.pipeline_options(), on.staging
-        is_usual = runner is None and not options and staging is None
-        runner, options = beam_options.resolved(runner, options)
-        beam_files.use(options)
-        anew = reasons(part, fresh)
-        where = None if is_usual else elsewhere.where(runner, options, staging, wanted)
+        runner, options, where = _engine(on, runner, options, staging, wanted)
         if not wait:
             elsewhere.check_background(where)
+        anew = reasons(part, fresh)
         record = _record(part, anew, {"options": options, "progress": progress})
         prepared = prepare.prepare(part, limit, record)
         new_ids.warn(part, prepared.decisions, stacklevel=3)
@@ -245,6 +239,20 @@ def run(
         running.cancel()  # a run that never started must not block the next one
         raise
     return running
+
+
+def _engine(
+    on: RunTarget | None, runner: Any, options: Any, staging: str | None, wanted: Wanted | None
+) -> tuple[Any, Any, Elsewhere | None]:
+    """Return the runner, its options, and where it runs; None for a usual run in this process."""
+    if on is not None:
+        _check_alone(runner=runner, options=options, staging=staging)
+        runner, options, staging = on.create_runner(), on.pipeline_options(), on.staging
+    is_usual = runner is None and not options and staging is None
+    runner, options = beam_options.resolved(runner, options)
+    beam_files.use(options)
+    where = None if is_usual else elsewhere.where(runner, options, staging, wanted)
+    return runner, options, where
 
 
 def _record(graph: Graph, anew: Mapping[str, str], how: Mapping[str, Any]) -> prepare.Record:
