@@ -15,6 +15,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 get_frame = sys._getframe
@@ -150,3 +151,20 @@ def interrupt(thread: int) -> None:
         signal.pthread_kill(thread, signal.SIGINT)
     else:
         _thread.interrupt_main()
+
+
+def user_stacklevel() -> int:
+    """Return the `stacklevel` with which the caller's warning names the line of the user.
+
+    This is the innermost line that is neither in this package nor in Beam. Relies on
+    `Python/sysmodule.c`.
+    """
+    level, frame = 1, get_frame(1)
+    while frame.f_back is not None and _top(frame) in ("mmnotebook", "apache_beam"):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _top(frame: FrameType) -> str:
+    """Return the name of the package whose code a frame runs."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]

@@ -226,7 +226,7 @@ def run(
         anew = reasons(part, fresh)
         record = _record(part, anew, {"options": options, "progress": progress})
         prepared = prepare.prepare(part, limit, record)
-        new_ids.warn(part, prepared.decisions, stacklevel=3)
+        new_ids.warn(part, prepared.decisions)
         interactive.prepare()
         running = _begun(graph, prepared, anew, max_failed, subscribers, where)
     try:

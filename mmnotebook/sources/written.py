@@ -172,7 +172,7 @@ class ColumnTypes:
         for name, values in cells.items():
             if values:
                 kept = self._kept.setdefault(name, {})
-                kept.setdefault(_property(name, values, self.dtypes.get(name)), values)
+                kept.setdefault(_property(values, self.dtypes.get(name)), values)
 
     def frame(self, columns: Sequence[str]) -> pd.DataFrame:
         """Return a few of the rows, with the dtypes of all of them."""
@@ -183,7 +183,7 @@ class ColumnTypes:
         count = max(map(len, few.values()))
         return pd.DataFrame(
             {
-                name: _series(name, _repeated(values, count), self.dtypes.get(name))
+                name: _series(_repeated(values, count), self.dtypes.get(name))
                 for name, values in few.items()
             }
         )
@@ -251,13 +251,13 @@ def _repeated(values: list[Any], count: int) -> list[Any]:
     return (values * math.ceil(count / max(1, len(values))))[:count]
 
 
-def _property(name: str, values: list[Any], dtype: Any) -> Any:
+def _property(values: list[Any], dtype: Any) -> Any:
     """Return what the type of a column depends on, if these are some of its cells."""
     kinds = frozenset(map(type, values))
     is_free = dtype is None or is_object_dtype(dtype)
     if is_free and len(kinds - {type(None)}) <= 1 and kinds <= _SIMPLE:
         return kinds
-    made = _series(name, values, dtype)
+    made = _series(values, dtype)
     sign = kinds <= {int, type(None)} and any(value is not None and value < 0 for value in values)
     return kinds, made.dtype, sign, _inside(values) if made.dtype == object else None
 
@@ -332,10 +332,11 @@ def _tried(made: Callable[[Any], Any], value: Any, row: Mapping[str, Any], name:
         raise RunError(f"{where} {refused.what}", remedy=refused.remedy) from refused
 
 
-def _series(name: str, values: list[Any], dtype: Any) -> pd.Series:
+def _series(values: list[Any], dtype: Any) -> pd.Series:
     kinds = {*map(type, values)} - {type(None)}
     if kinds == {int, float}:
-        return _floats(name, values)
+        # Not all blocks are here, so `_floats` finds what float64 cannot represent, in order.
+        return pd.Series(values, dtype="float64")
     own = [dtype] if dtype is not None and not is_object_dtype(dtype) else []
     if kinds and all(issubclass(kind, cells.SCALARS) for kind in kinds):
         own.append(None)

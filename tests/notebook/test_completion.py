@@ -91,7 +91,7 @@ def test_in_a_pipelines_text(ab: Any, line: str, expected: set[str]) -> None:
 
 
 def test_a_step_after_a_bracket(ab: Any) -> None:
-    code = '%%mm_pipeline\ndigits["x"] | [mlp,tr'
+    code = '%%mm_pipeline\ndigits["x"] | [mlp,tre'
     assert set(complete(ab, code)) == {'%%mm_pipeline\ndigits["x"] | [mlp,tree'}
 
 

@@ -527,15 +527,21 @@ class Toys(FileSystem):
             for one in patterns
         ]
 
+    def exists(self, path: str) -> bool:
+        return path in self.versions
+
+    def metadata(self, path: str) -> FileMetadata:
+        return FileMetadata(path, 1)
+
     def checksum(self, path: str) -> str:
         return self.versions[path]
 
     def __getattr__(self, name: str) -> Any:
         raise NotImplementedError(name)
 
-    join = split = mkdirs = has_dirs = _list = create = open = copy = rename = exists = size = (
+    join = split = mkdirs = has_dirs = _list = create = open = copy = rename = size = (
         last_updated
-    ) = metadata = delete = None  # type: ignore[assignment]
+    ) = delete = None  # type: ignore[assignment]
 
 
 class Elsewhere(Table):

@@ -21,7 +21,7 @@ import pytest
 import scipy.sparse
 import torch
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mmnotebook as mm
@@ -360,6 +360,7 @@ class TestBlocks:
     @pytest.mark.parametrize("ending", ENDINGS)
     @settings(max_examples=300, deadline=None)
     @given(values=elements(), cuts=st.lists(st.integers(0, 8), max_size=4))
+    @example(values=[{"a": 2**53 + 1}, {"a": 0.0}, {"a": 2**64 - 1}], cuts=[1])
     def test_the_blocks_do_not_matter(
         self, ending: str, values: list[Any], cuts: list[int]
     ) -> None:

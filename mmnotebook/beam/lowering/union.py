@@ -65,10 +65,12 @@ def _united(graph: Graph, node: Node) -> Iterator[tuple[str, str]]:
     """Yield pairs of sources whose elements reach a node through different inputs."""
     if node.gather == "join" or len(node.inputs) < 2:
         return
+    place = {one.name: at for at, one in enumerate(graph.order())}
     above = [{one.name for one in graph.upto(wire.node) if not one.inputs} for wire in node.inputs]
     for one, other in itertools.combinations(above, 2):
         for pair in itertools.product(sorted(one - other), sorted(other - one)):
-            yield min(pair), max(pair)
+            first, second = sorted(pair, key=place.__getitem__)
+            yield first, second
 
 
 def _is_same(one: Node, other: Node) -> bool:

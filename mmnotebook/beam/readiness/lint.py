@@ -8,6 +8,7 @@ from typing import Any
 from mmnotebook.beam.prepare import Prepared
 from mmnotebook.beam.readiness import functions, places, shape
 from mmnotebook.beam.readiness.finding import Finding, Target
+from mmnotebook.compat import python
 from mmnotebook.errors import ReadinessWarning, counted
 
 _HEAD = "the workers of this pipeline may be on other machines"
@@ -32,4 +33,4 @@ def warn(prepared: Prepared, pipeline: Any) -> None:
     if found:
         lines = "\n".join(f"- {one}" for one in found)
         text = f"{_HEAD}; {counted(len(found), 'finding')}:\n{lines}"
-        warnings.warn(text, ReadinessWarning, stacklevel=3)
+        warnings.warn(text, ReadinessWarning, stacklevel=python.user_stacklevel())
