@@ -22,7 +22,13 @@ from mmnotebook.observing.origins import Origin, Whose
 from mmnotebook.observing.system_queries import Kind
 
 PATIENCE = 200_000
-"""The maximum number of events beyond the budget while a function has not returned yet."""
+"""The maximum number of events beyond the budget until the first called function returns."""
+PATIENCE_FOR_VALUES = 2_000_000
+"""The maximum number of events beyond the budget until a function returns whose value decides.
+
+A forest of scikit-learn needs about 500 events per tree, more in a process with many warning
+filters; joblib draws a random name before.
+"""
 _PARTS = 100
 """The maximum number of arrays in a returned value that are checked."""
 _SEED = random.Random.seed.__code__
@@ -113,7 +119,8 @@ class Profile:
         is long.
         """
         record = self.record
-        if (self._waiting or self._called_first) and record.events_left > -PATIENCE:
+        most = PATIENCE_FOR_VALUES if self._waiting else PATIENCE if self._called_first else 0
+        if record.events_left > -most:
             return False
         self._off()
         self._on = False
