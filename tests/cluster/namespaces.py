@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 ENGINES = "MMNOTEBOOK_ENGINES"
+ROOT = Path(__file__).parents[2]
 JOB, WEB, POOL = 8073, 8074, 50000
 
 
@@ -72,6 +73,7 @@ def prism(binary: str, folder: str) -> Iterator[dict[str, Any]]:
     """Start Prism and a pool of workers; yield Beam's options for a pipeline on them."""
     hidden = " ".join(f"{folder}/{name}" for name in ("private", "cache"))
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment["PYTHONPATH"] = str(ROOT)  # the workers have the modules of the tests
     environment.pop("TMPDIR", None)
     pool = f"""for one in {hidden}; do mount -t tmpfs none $one; done
         cd / && exec python -W ignore -m apache_beam.runners.worker.worker_pool_main \

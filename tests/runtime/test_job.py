@@ -8,6 +8,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def picky(row):
     return row
 
 def slow(row):
+    open("begun", "w").close()
     time.sleep(600)
 """
 
@@ -170,10 +172,10 @@ def test_a_registration_that_runs_code_by_name_is_refused(
 def test_a_signal_stops_a_run_cleanly(number: int, code: int, folder: Path) -> None:
     mm.export.graph(mm.parse("data | map(slow)"), "s.mmgraph")
     process = command("s.mmgraph", *GIVEN[1:], "--progress", "json", "--output", "slow=o.csv")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if json.loads(line)["event"] == "RunStarted":
-            break
+    deadline = time.monotonic() + 120
+    while not Path("begun").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
     os.kill(process.pid, number)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == code, stderr
