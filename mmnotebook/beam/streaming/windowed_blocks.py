@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,18 +12,16 @@ import apache_beam as beam
 from apache_beam.transforms.display import DisplayData
 from apache_beam.transforms.window import FixedWindows, GlobalWindows, Sessions, WindowFn
 
-from mmnotebook.beam.dofns.node_fn import PlainFn
+from mmnotebook.beam.dofns.merge_fn import MergeFn
 from mmnotebook.beam.dofns.tracking import Tracker
 from mmnotebook.beam.lowering.sources import carry
 from mmnotebook.compat import beam_files
 from mmnotebook.compat.beam import (
     FnApiRunner,
     PipelineVisitor,
-    WindowedValue,
-    create_windowed,
 )
 from mmnotebook.elements import pickling, routing
-from mmnotebook.elements.block import BYTES, ROWS, Block
+from mmnotebook.elements.block import Block
 from mmnotebook.elements.columns import size_of
 from mmnotebook.elements.elements import pick
 from mmnotebook.elements.packing import pack
@@ -169,8 +167,8 @@ def named(
     return replace(block.take(outcome.places), ids=outcome.results, failed=outcome.failed)
 
 
-class _Enter(PlainFn):
-    """Merges elements of one bundle, window and timestamp into blocks."""
+class _Enter(MergeFn):
+    """Merges elements without ids into blocks."""
 
     def __init__(
         self, node: str, carried: tuple[str, ...], name: Callable[[Any, Any], str] | None
@@ -178,43 +176,18 @@ class _Enter(PlainFn):
         self.node, self.carried, self.name = node, carried, name
 
     def setup(self) -> None:
-        self._track = Tracker(self.node, "", enters=False)
+        self.track = Tracker(self.node, "", enters=False)
 
-    def start_bundle(self) -> None:
-        self._held: dict[tuple[int, Any], list[Any]] = {}
-        self._rows = self._bytes = 0
+    def item(self, element: Any) -> tuple[Any, int]:
+        value = plain(element)
+        return value, size_of(value)
 
-    def process(
-        self,
-        value: Any,
-        timestamp: Any = beam.DoFn.TimestampParam,
-        window: Any = beam.DoFn.WindowParam,
-    ) -> Iterator[WindowedValue]:
-        value = plain(value)
-        self._held.setdefault((timestamp.micros, window), []).append(value)
-        self._rows += 1
-        self._bytes += size_of(value)
-        if self._rows >= ROWS or self._bytes >= BYTES:
-            yield from self._blocks()
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        yield from self._blocks()
-        self._track.publish()
-
-    def _blocks(self) -> Iterator[WindowedValue]:
-        held = self._held
-        self.start_bundle()
-        for (micros, window), values in held.items():
-            block = self._block(values, window)
-            self._track.count_outputs(len(block))
-            yield create_windowed(block, micros, (window,))
-
-    def _block(self, values: list[Any], window: Any) -> Block:
+    def block(self, items: list[Any], window: Any) -> Block:
         # Created only here, so that all later steps see the same id.
-        ids = [uuid.uuid4().hex for _ in values]
+        ids = [uuid.uuid4().hex for _ in items]
         name = self.name
         call = None if name is None else lambda value: name(value, window)
-        block = named(self._track, ids, Block(ids, pack(values)), call)
+        block = named(self.track, ids, Block(ids, pack(items)), call)
         return replace(block, fields=carry(block.values, self.carried))
 
 

@@ -11,6 +11,7 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow, GlobalWindows
 from apache_beam.typehints import KV
 
+from mmnotebook.beam.dofns.merge_fn import MergeFn
 from mmnotebook.beam.dofns.node_fn import PlainFn
 from mmnotebook.beam.dofns.tracking import Tracker
 from mmnotebook.beam.dofns.windows import InWindows
@@ -18,7 +19,7 @@ from mmnotebook.beam.lowering.sources import carry
 from mmnotebook.beam.streaming.windowed_blocks import name_in
 from mmnotebook.beam.transforms.pairs import Broken, block_of, record
 from mmnotebook.compat.beam import WindowedValue, Windowing, create_windowed
-from mmnotebook.elements.block import BYTES, ROWS, Block
+from mmnotebook.elements.block import Block
 from mmnotebook.elements.coders import Element
 from mmnotebook.elements.columns import size_of
 from mmnotebook.elements.elements import Key, has_field
@@ -151,42 +152,20 @@ class _Number(PlainFn):
             yield create_windowed((key, value), micros, (window,))
 
 
-class _Together(PlainFn):
-    """Merges pairs of one bundle, window and timestamp into blocks."""
+class _Together(MergeFn):
+    """Merges pairs of a `Key` and a value into blocks."""
 
     def __init__(self, node: str, run_id: str) -> None:
         self.node, self.run_id = node, run_id
 
     def setup(self) -> None:
-        self._track = Tracker(self.node, self.run_id, "together", enters=False)
+        self.track = Tracker(self.node, self.run_id, "together", enters=False)
 
-    def start_bundle(self) -> None:
-        self._held: dict[tuple[int, Any], list[Any]] = {}
-        self._rows = self._bytes = 0
+    def item(self, element: Any) -> tuple[Any, int]:
+        return element, size_of(element[1])
 
-    def process(
-        self,
-        pair: Any,
-        timestamp: Any = beam.DoFn.TimestampParam,
-        window: Any = beam.DoFn.WindowParam,
-    ) -> Iterator[WindowedValue]:
-        self._held.setdefault((timestamp.micros, window), []).append(pair)
-        self._rows += 1
-        self._bytes += size_of(pair[1])
-        if self._rows >= ROWS or self._bytes >= BYTES:
-            yield from self._blocks()
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        yield from self._blocks()
-        self._track.publish()
-
-    def _blocks(self) -> Iterator[WindowedValue]:
-        held = self._held
-        self.start_bundle()
-        for (micros, window), pairs in held.items():
-            block = block_of(self._track, pairs)
-            self._track.count_outputs(len(block))
-            yield create_windowed(block, micros, (window,))
+    def block(self, items: list[Any], window: Any) -> Block:
+        return block_of(self.track, items)
 
 
 def together(label: str, pairs: Any, node: str, run_id: str) -> Any:
